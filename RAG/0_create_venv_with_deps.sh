@@ -1,0 +1,1 @@
+setup/0_create_venv_with_deps.sh

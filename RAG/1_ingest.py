@@ -1,0 +1,1 @@
+setup/1_ingest.py

@@ -1,0 +1,1 @@
+setup/2_embed_and_store.py

@@ -1,0 +1,1 @@
+benchmarks/4_query.py

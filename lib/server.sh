@@ -1,0 +1,128 @@
+# Sourced by the scripts that start and stop servers: pid files, ports, readiness, stopping.
+# shellcheck shell=bash
+#
+# A pid file holds two words: the pid and its start time (field 22 of /proc/PID/stat), so that a
+# pid which the system gave to another program is never taken for ours.
+
+pid_file() { printf '%s/%s.pid' "$RUN_DIR" "$1"; }
+log_file() { printf '%s/%s.log' "$RUN_DIR" "$1"; }
+
+# start_time PID: clock ticks since boot, or nothing where the process is gone or a zombie.
+start_time() {
+    local stat
+    stat="$(cat "/proc/$1/stat" 2>/dev/null)" || return 1
+    # The program's name may hold spaces and brackets: cut behind the last one.
+    read -r -a stat <<<"${stat##*) }"
+    # shellcheck disable=SC2128
+    [[ $stat != Z ]] && printf '%s' "${stat[19]}"
+}
+
+# write_pid NAME PID: record a server, in one step.
+write_pid() {
+    mkdir -p "$RUN_DIR"
+    printf '%s %s\n' "$2" "$(start_time "$2")" >"$(pid_file "$1").tmp"
+    mv "$(pid_file "$1").tmp" "$(pid_file "$1")"
+}
+
+# running_pid NAME: print the pid of our running server, or fail.
+running_pid() {
+    local pid started
+    read -r pid started 2>/dev/null <"$(pid_file "$1")" || return 1
+    [[ -n $started && $(start_time "$pid") == "$started" ]] && printf '%s' "$pid"
+}
+
+# port_taken PORT: does anything listen there on this machine?
+port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# port_owner PORT: the program that listens there, as far as this user may see it.
+port_owner() {
+    has ss || return 0
+    ss -ltnpH "sport = :$1" 2>/dev/null | sed -nE 's/.*users:\(\("([^"]+)",pid=([0-9]+).*/ (\1, pid \2)/p' | head -n 1
+}
+
+# http_ok URL: does it answer with a success?
+http_ok() {
+    python3 - "$1" <<'PY' 2>/dev/null
+import sys, urllib.request
+# A proxy of the environment must not be asked for this machine's own ports.
+urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1], timeout=5)
+PY
+}
+
+# refuse_second NAME LABEL PORT URL: exit 0 where our server already answers there, with an error
+# where the port is a stranger's.
+refuse_second() {
+    local pid
+    if pid="$(running_pid "$1")"; then
+        log_ok "$2 is already started (pid $pid, port $3, log $(log_file "$1"))."
+        [[ ${DETACH:-} != yes ]] || wait_ready "$1" "$2" "$4" 900
+        exit 0
+    fi
+    ! port_taken "$3" || die "Port $3 is taken by another program$(port_owner "$3")." \
+        "Stop that program or choose another port (see: $0 --help)."
+}
+
+# start_detached NAME COMMAND…: run in a session of its own, with pid file and log under run/.
+# The child records itself before it becomes the server: a killed starter leaves no orphan unknown.
+start_detached() {
+    local name="$1"
+    shift
+    mkdir -p "$RUN_DIR"
+    # Descriptors 3 to 9 may be locks of the caller: a server must not hold them for days.
+    setsid bash -c 'source "$REPO/lib/common.sh"; source "$REPO/lib/server.sh"
+        name="$1"; shift; write_pid "$name" "$$"; exec "$@"' starter "$name" "$@" \
+        >"$(log_file "$name")" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+    disown
+    local _
+    for _ in {1..50}; do
+        [[ -s $(pid_file "$name") ]] && running_pid "$name" >/dev/null && return
+        sleep 0.1
+    done
+}
+
+# wait_ready NAME LABEL URL SECONDS: until URL answers; shows the log's end where the server dies.
+wait_ready() {
+    local name="$1" label="$2" url="$3" limit="$4" started=$SECONDS shown=$SECONDS
+    until http_ok "$url"; do
+        if ! running_pid "$name" >/dev/null; then
+            tail -n 15 "$(log_file "$name")" >&2 || true
+            die "$label ended before it was ready; the last lines of $(log_file "$name") are above."
+        fi
+        ((SECONDS - started < limit)) || die "$label did not answer within $limit s." "Read: tail -n 50 $(log_file "$name")"
+        if ((SECONDS - shown >= 10)); then
+            shown=$SECONDS
+            log_test "$label is starting ($((SECONDS - started)) s): $(last_log_line "$name")"
+        fi
+        sleep 1
+    done
+    log_ok "$label is ready after $((SECONDS - started)) s (pid $(running_pid "$name"), log $(log_file "$name"))"
+}
+
+last_log_line() { tail -n 1 "$(log_file "$1")" 2>/dev/null | tr -cd '[:print:]' | cut -c 1-100; }
+
+# group_alive PID: is any process of the server's own group left?
+group_alive() { kill -0 -- "-$1" 2>/dev/null || kill -0 "$1" 2>/dev/null; }
+
+# signal_server SIGNAL PID: to its process group where it leads one, else to it alone.
+signal_server() {
+    if kill -0 -- "-$2" 2>/dev/null; then kill "-$1" -- "-$2" 2>/dev/null || true; else kill "-$1" "$2" 2>/dev/null || true; fi
+}
+
+# stop_server NAME LABEL SECONDS: SIGTERM, wait, SIGKILL what is left of its own process group.
+stop_server() {
+    local name="$1" label="$2" limit="$3" pid started=$SECONDS
+    if ! pid="$(running_pid "$name")"; then
+        rm -f "$(pid_file "$name")"
+        log_ok "$label is not running."
+        return
+    fi
+    signal_server TERM "$pid"
+    while group_alive "$pid" && ((SECONDS - started < limit)); do sleep 0.2; done
+    if group_alive "$pid"; then
+        log_warn "$label did not end within $limit s; killing it."
+        signal_server KILL "$pid"
+        while group_alive "$pid" && ((SECONDS - started < limit + 10)); do sleep 0.2; done
+    fi
+    rm -f "$(pid_file "$name")"
+    log_ok "$label stopped (pid $pid, $((SECONDS - started)) s)."
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Start vLLM, an OpenAI-compatible server, on port 8000.
+#
+# Usage: ./serve_vllm.sh [MODEL] [PORT] [MAX_SEQS] [CONTEXT] [GPU_UTIL] [--detach] [--force] [-- VLLM_ARGS…]
+#
+#   MODEL      hub name, local folder or GGUF file (GPU: meta-llama/Llama-3.1-8B-Instruct;
+#              CPU: the bundled SmolLM2-135M-Instruct, which only proves the installation)
+#   PORT       8000
+#   MAX_SEQS   requests that run at the same time (GPU: 9; CPU: 4)
+#   CONTEXT    tokens of prompt and answer together (GPU: 32768; CPU: 8192)
+#   GPU_UTIL   share of the GPU's memory that vLLM takes (0.90)
+#   --detach   return when the server answers; pid and log under run/
+#   --force    start although a check advises against it
+#   --         everything behind it goes to `vllm serve`
+#
+# Environment: ENGINE=auto|cuda|cpu, MODEL=, HOST= (127.0.0.1), CPU_KV_CACHE_GIB= (2), VENVS_DIR=
+# Examples:
+#   ./serve_vllm.sh
+#   ./serve_vllm.sh Qwen/Qwen2.5-7B-Instruct 8000 9 32768 0.90 --detach
+#   ./serve_vllm.sh ~/models/my-model -- --seed 7
+# Ready in about 1 minute on a CPU. Stop it with Ctrl+C or ./stop_vllm.sh. Next: ./serve_rag_proxy.sh
+set -euo pipefail
+# shellcheck source=lib/common.sh
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"
+# shellcheck source=lib/server.sh
+source "$REPO/lib/server.sh"
+
+DETACH=no words=() extra=()
+while (($#)); do
+    case "$1" in
+    -h | --help)
+        show_help
+        exit 0
+        ;;
+    --detach) DETACH=yes ;;
+    --force) ;; # every check of today may be overridden by vLLM itself
+    --)
+        shift
+        extra=("$@")
+        break
+        ;;
+    -*) die "Unknown option: $1" "See: $0 --help (options of vLLM go behind --)" ;;
+    *) words+=("$1") ;;
+    esac
+    shift
+done
+((${#words[@]} <= 5)) || die "Too many arguments: ${words[*]}" "See: $0 --help"
+
+engine="$(chosen_engine)"
+python="$(require_venv llm "./quickstart.sh")"
+model="${words[0]:-${MODEL:-$("$python" -m scifi_llm.serving.models default "$engine")}}"
+port="${words[1]:-$VLLM_PORT}"
+name="vllm-$port"
+
+mkdir -p "$RUN_DIR"
+plan="$(mktemp "$RUN_DIR/plan.XXXXXX")"
+"$python" -m scifi_llm.serving.engine --engine "$engine" --model "$model" --port "$port" \
+    --max-seqs "${words[2]:-}" --context "${words[3]:-}" --gpu-util "${words[4]:-}" \
+    --host "${HOST:-}" -- ${extra[@]+"${extra[@]}"} >"$plan" || {
+    rm -f "$plan"
+    exit 1
+}
+mapfile -d '' -t plan_words <"$plan"
+rm -f "$plan"
+env_words=() command=()
+for word in "${plan_words[@]}"; do
+    if ((${#command[@]})) || [[ $word == -- ]]; then command+=("$word"); else env_words+=("$word"); fi
+done
+command=(env "${env_words[@]}" "${command[@]:1}")
+
+url="http://127.0.0.1:$port"
+refuse_second "$name" "vLLM" "$port" "$url/health"
+log_test "Starting vLLM on $url with $model ($engine)"
+if [[ $DETACH == yes ]]; then
+    start_detached "$name" "${command[@]}"
+    wait_ready "$name" "vLLM" "$url/health" 900
+    log_ok "Next: ./serve_rag_proxy.sh"
+else
+    write_pid "$name" "$$"
+    exec "${command[@]}"
+fi

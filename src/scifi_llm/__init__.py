@@ -1,0 +1,1 @@
+"""A local writing environment: retrieval of a novel's canon in front of a local vLLM server."""

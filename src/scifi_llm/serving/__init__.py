@@ -1,0 +1,1 @@
+"""What vLLM is started with: model profiles, engine, command line, model files."""

