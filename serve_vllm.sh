@@ -69,13 +69,13 @@ done
 command=(env "${env_words[@]}" "${command[@]:1}")
 
 url="http://127.0.0.1:$port"
-refuse_second "$name" "vLLM" "$port" "$url/health"
+refuse_second "$name" "vLLM" "$port" "$url/health" "$model"
 log_test "Starting vLLM on $url with $model ($engine)"
 if [[ $DETACH == yes ]]; then
-    start_detached "$name" "${command[@]}"
+    start_detached "$name" "$model" "${command[@]}"
     wait_ready "$name" "vLLM" "$url/health" 900
-    log_ok "Next: ./serve_rag_proxy.sh"
+    log_next "./serve_rag_proxy.sh"
 else
-    write_pid "$name" "$$"
+    write_pid "$name" "$$" "$model"
     exec "${command[@]}"
 fi

@@ -12,6 +12,8 @@ export PYTHONPATH="$REPO/src"
 export PYTHONUNBUFFERED=1
 # Neither the toolkit nor what it starts reports usage to anyone.
 export ANONYMIZED_TELEMETRY=False DO_NOT_TRACK=1 VLLM_NO_USAGE_STATS=1 HF_HUB_DISABLE_TELEMETRY=1
+# Progress bars of libraries are for terminals.
+[[ -t 2 ]] || export TQDM_DISABLE=1 PIP_PROGRESS_BAR=off
 export TOKENIZERS_PARALLELISM=false PIP_DISABLE_PIP_VERSION_CHECK=1
 
 while IFS='=' read -r key value; do
@@ -19,10 +21,13 @@ while IFS='=' read -r key value; do
 done <"$REPO/lib/defaults.env"
 unset key value
 
-log_test() { printf '[TEST] %s\n' "$*" >&2; }
-log_ok() { printf '[OK] %s\n' "$*" >&2; }
+log_test() { printf '[TEST] %s\n' "$*"; }
+log_ok() { printf '[OK] %s\n' "$*"; }
 log_warn() { printf '[WARN] %s\n' "$*" >&2; }
 log_error() { printf '[ERROR] %s\n' "$*" >&2; }
+
+# log_next COMMAND: name the next step, except where quickstart.sh takes it by itself.
+log_next() { [[ -n ${IN_QUICKSTART:-} ]] || log_ok "Next: $*"; }
 
 # die PROBLEM [FIX]: print both as one [ERROR] line and end the script.
 die() {

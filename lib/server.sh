@@ -1,8 +1,8 @@
 # Sourced by the scripts that start and stop servers: pid files, ports, readiness, stopping.
 # shellcheck shell=bash
 #
-# A pid file holds two words: the pid and its start time (field 22 of /proc/PID/stat), so that a
-# pid which the system gave to another program is never taken for ours.
+# A pid file holds the pid, its start time (field 22 of /proc/PID/stat) and what is served. By the
+# start time a pid which the system gave to another program is never taken for ours.
 
 pid_file() { printf '%s/%s.pid' "$RUN_DIR" "$1"; }
 log_file() { printf '%s/%s.log' "$RUN_DIR" "$1"; }
@@ -17,18 +17,24 @@ start_time() {
     [[ $stat != Z ]] && printf '%s' "${stat[19]}"
 }
 
-# write_pid NAME PID: record a server, in one step.
+# write_pid NAME PID SERVED: record a server, in one step.
 write_pid() {
     mkdir -p "$RUN_DIR"
-    printf '%s %s\n' "$2" "$(start_time "$2")" >"$(pid_file "$1").tmp"
+    printf '%s %s %s\n' "$2" "$(start_time "$2")" "$3" >"$(pid_file "$1").tmp"
     mv "$(pid_file "$1").tmp" "$(pid_file "$1")"
 }
 
 # running_pid NAME: print the pid of our running server, or fail.
 running_pid() {
     local pid started
-    read -r pid started 2>/dev/null <"$(pid_file "$1")" || return 1
+    read -r pid started _ 2>/dev/null <"$(pid_file "$1")" || return 1
     [[ -n $started && $(start_time "$pid") == "$started" ]] && printf '%s' "$pid"
+}
+
+# served_by NAME: what our server was started with.
+served_by() {
+    local served
+    read -r _ _ served <"$(pid_file "$1")" && printf '%s' "$served"
 }
 
 # port_taken PORT: does anything listen there on this machine?
@@ -49,12 +55,13 @@ urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1], t
 PY
 }
 
-# refuse_second NAME LABEL PORT URL: exit 0 where our server already answers there, with an error
-# where the port is a stranger's.
+# refuse_second NAME LABEL PORT URL SERVED: exit 0 where our server is already started there, with
+# an error where the port is a stranger's.
 refuse_second() {
     local pid
     if pid="$(running_pid "$1")"; then
-        log_ok "$2 is already started (pid $pid, port $3, log $(log_file "$1"))."
+        log_ok "$2 is already started with $(served_by "$1") (pid $pid, port $3, log $(log_file "$1"))."
+        [[ $(served_by "$1") == "$5" ]] || log_warn "It was not started with $5. Stop it first for that."
         [[ ${DETACH:-} != yes ]] || wait_ready "$1" "$2" "$4" 900
         exit 0
     fi
@@ -62,15 +69,15 @@ refuse_second() {
         "Stop that program or choose another port (see: $0 --help)."
 }
 
-# start_detached NAME COMMAND…: run in a session of its own, with pid file and log under run/.
+# start_detached NAME SERVED COMMAND…: run in a session of its own, with pid file and log under run/.
 # The child records itself before it becomes the server: a killed starter leaves no orphan unknown.
 start_detached() {
-    local name="$1"
-    shift
+    local name="$1" served="$2"
+    shift 2
     mkdir -p "$RUN_DIR"
     # Descriptors 3 to 9 may be locks of the caller: a server must not hold them for days.
     setsid bash -c 'source "$REPO/lib/common.sh"; source "$REPO/lib/server.sh"
-        name="$1"; shift; write_pid "$name" "$$"; exec "$@"' starter "$name" "$@" \
+        name="$1" served="$2"; shift 2; write_pid "$name" "$$" "$served"; exec "$@"' starter "$name" "$served" "$@" \
         >"$(log_file "$name")" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
     disown
     local _

@@ -20,7 +20,7 @@ find_python() {
     log_warn "No Python of version ${1// / or } here ($(python3 --version 2>&1 | head -n 1)); asking uv for 3.12."
     if uv="$(find_uv)" && "$uv" python install 3.12 >&2 && candidate="$("$uv" python find 3.12)" &&
         python_fits "$candidate" "$1"; then
-        log_ok "Python 3.12 by uv: $candidate"
+        log_ok "Python 3.12 by uv: $candidate" >&2
         printf '%s' "$candidate"
         return
     fi
@@ -47,29 +47,58 @@ pip_has_own_sources() {
         [[ -n ${PIP_FIND_LINKS:-}${PIP_INDEX_URL:-}${PIP_EXTRA_INDEX_URL:-} ]]
 }
 
-# install_cpu_torch PYTHON LOCK: the CPU build of torch is on PyTorch's own index only. A machine
-# whose pip is configured (mirror, wheel folder) is asked first.
-install_cpu_torch() {
+# install_torch PYTHON LOCK: the pinned torch. Its CPU build is on PyTorch's own index only; a
+# machine whose pip has sources of its own (a mirror, a wheel folder) is asked first.
+install_torch() {
     local pin
-    pin="$(grep -m 1 '^torch==.*+cpu' "$2")" || return 0
+    pin="$(grep -m 1 '^torch==' "$2")" || return 0
+    if [[ $pin != *+cpu ]]; then
+        "$1" -m pip install --no-deps "$pin"
+        return
+    fi
     if pip_has_own_sources "$1" && "$1" -m pip install --no-deps --retries 1 "$pin" 2>/dev/null; then
         return
     fi
     "$1" -m pip install --no-deps --extra-index-url "$TORCH_CPU_INDEX" "$pin"
 }
 
-# create_venv NAME PYTHON: make the environment unless a working one is there.
-create_venv() {
-    local venv="$VENVS_DIR/$1"
-    if "$venv/bin/python" -m pip --version >/dev/null 2>&1; then return; fi
-    [[ ! -e $venv ]] || log_warn "$venv is incomplete; making it anew."
+# with_venv_lock NAME COMMAND…: one process at a time changes an environment. The lock passes to
+# children, so that a killed run whose pip is still at work keeps the next one waiting.
+with_venv_lock() (
     mkdir -p "$VENVS_DIR"
-    log_test "Creating $venv with $("$2" --version 2>&1)"
-    "$2" -m venv --clear "$venv" >&2 && return
-    # Debian and Ubuntu ship Python without ensurepip.
-    local uv
-    if uv="$(find_uv 2>/dev/null)" && "$uv" venv --quiet --seed --clear --python "$2" "$venv" >&2; then return; fi
-    die "$2 cannot create environments." "Install its venv module: sudo apt install python3-venv, and run this again."
+    exec 8>"$VENVS_DIR/.$1.lock"
+    if ! flock --nonblock 8; then
+        log_warn "Another set-up of $VENVS_DIR/$1 is still at work; waiting for it (Ctrl+C gives up)."
+        flock 8
+    fi
+    shift
+    "$@"
+)
+
+# create_venv NAME LOCK PYTHON_VERSIONS: make the environment unless a working one is there. One
+# that was made for another set, or for another Python, is made anew: two builds of vLLM or torch
+# in one environment overwrite each other's files.
+create_venv() {
+    local venv="$VENVS_DIR/$1" base uv made_for
+    made_for="$(cat "$venv/.made-for" 2>/dev/null || printf '%s' "$2")"
+    if [[ $made_for != "$2" ]]; then
+        log_warn "$venv was made for requirements/$made_for; making it anew for requirements/$2."
+    elif python_fits "$venv/bin/python" "$3" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+        printf '%s\n' "$2" >"$venv/.made-for"
+        log_ok "$venv is there ($("$venv/bin/python" --version))"
+        return
+    elif [[ -e $venv ]]; then
+        log_warn "$venv is incomplete or of another Python; making it anew."
+    fi
+    base="$(find_python "$3")" || return 1
+    log_test "Creating $venv with $("$base" --version 2>&1)"
+    # Debian and Ubuntu ship Python without ensurepip; uv brings pip by itself.
+    if ! "$base" -m venv --clear "$venv" >&2; then
+        uv="$(find_uv 2>/dev/null)" && "$uv" venv --quiet --seed --clear --python "$base" "$venv" >&2 ||
+            die "$base cannot create environments." "Install its venv module with: sudo apt install python3-venv, and run this again."
+    fi
+    printf '%s\n' "$2" >"$venv/.made-for"
+    log_ok "$venv is there ($("$venv/bin/python" --version))"
 }
 
 # remove_cuda_strays PYTHON LOCK: packages whose CUDA builds break transformers beside a CPU torch.
@@ -83,34 +112,29 @@ remove_cuda_strays() {
     done
 }
 
-# ensure_venv NAME LOCK PYTHON_VERSIONS SIZE: create or update an environment to exactly the pins.
-ensure_venv() {
-    local name="$1" lock="$REPO/requirements/$2" python missing
-    (
-        mkdir -p "$VENVS_DIR"
-        # A killed run may have left pip at work: its children still hold the lock.
-        exec 8>"$VENVS_DIR/.$name.lock"
-        if ! flock --nonblock 8; then
-            log_warn "Another set-up of $VENVS_DIR/$name is still running; waiting for it (Ctrl+C gives up)."
-            flock 8
-        fi
-        python="$(venv_python "$name")"
-        if ! "$python" -m pip --version >/dev/null 2>&1; then
-            local base
-            base="$(find_python "$3")" || exit 1
-            create_venv "$name" "$base"
-        fi
+# install_pins NAME LOCK SIZE: bring an environment to exactly the pins of a requirement file.
+install_pins() {
+    local python missing lock="$REPO/requirements/$2"
+    python="$(venv_python "$1")"
+    if missing="$("$python" -m scifi_llm.environment check "$lock")"; then
+        log_ok "$VENVS_DIR/$1 matches requirements/$2"
+        return
+    fi
+    [[ -n $missing ]] || die "$VENVS_DIR/$1 could not be compared with requirements/$2." "Remove it with: rm -r $VENVS_DIR/$1, and run this again."
+    log_test "Installing $(wc -l <<<"$missing") packages of requirements/$2 into $VENVS_DIR/$1 ($3)"
+    if install_torch "$python" "$lock" && "$python" -m pip install --no-deps -r "$lock"; then
+        remove_cuda_strays "$python" "$lock"
         if missing="$("$python" -m scifi_llm.environment check "$lock")"; then
-            log_ok "$VENVS_DIR/$name matches requirements/$2"
-            exit 0
+            log_ok "$VENVS_DIR/$1 matches requirements/$2"
+            return
         fi
-        log_test "Installing $(wc -l <<<"$missing") packages of requirements/$2 into $VENVS_DIR/$name ($4)"
-        install_cpu_torch "$python" "$lock" &&
-            "$python" -m pip install --no-deps -r "$lock" &&
-            remove_cuda_strays "$python" "$lock" &&
-            missing="$("$python" -m scifi_llm.environment check "$lock")" ||
-            die "Packages of requirements/$2 could not be installed${missing:+ (among them: $(head -n 3 <<<"$missing" | tr '\n' ' '))}." \
-                "Read pip's last lines above; check the network (curl -I https://pypi.org) and the disk (df -h $VENVS_DIR), then run this again."
-        log_ok "$VENVS_DIR/$name matches requirements/$2"
-    )
+    fi
+    die "Not all packages of requirements/$2 could be installed (missing: $(head -n 3 <<<"$missing" | tr '\n' ' '))." \
+        "Read pip's last lines above, check the disk (df -h $VENVS_DIR) and the network (curl -I https://pypi.org), and run this again."
+}
+
+# ensure_venv NAME LOCK PYTHON_VERSIONS SIZE: create or update an environment to the pins.
+ensure_venv() {
+    with_venv_lock "$1" create_venv "$1" "$2" "$3"
+    with_venv_lock "$1" install_pins "$1" "$2" "$4"
 }

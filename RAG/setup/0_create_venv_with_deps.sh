@@ -22,4 +22,4 @@ case "${1:-}" in
 esac
 
 ensure_venv rag rag.txt "3.11 3.12 3.13" "1.8 GB, about 2 minutes"
-log_ok "Next: RAG/1_ingest.py"
+log_next "RAG/1_ingest.py"

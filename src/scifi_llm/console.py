@@ -17,14 +17,33 @@ INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl+C
 PROGRESS_SECONDS = 5.0  # how often a line is printed where no terminal redraws it
 
 
+_data_on_stdout = False
+
+
+def keep_stdout_for_data() -> None:
+    """Send every prefixed line to stderr from now on: this program's stdout is read by another."""
+    global _data_on_stdout
+    _data_on_stdout = True
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr if _data_on_stdout else sys.stdout, flush=True)
+
+
 def log_test(text: str) -> None:
     """Say what is about to be tried."""
-    print(f"[TEST] {text}", file=sys.stderr, flush=True)
+    _say(f"[TEST] {text}")
 
 
 def log_ok(text: str) -> None:
     """Say what succeeded."""
-    print(f"[OK] {text}", file=sys.stderr, flush=True)
+    _say(f"[OK] {text}")
+
+
+def log_next(text: str) -> None:
+    """Name the next step, except where quickstart.sh takes it by itself."""
+    if not os.environ.get("IN_QUICKSTART"):
+        log_ok(f"Next: {text}")
 
 
 def log_warn(text: str) -> None:

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..console import log_ok, log_test, log_warn
+from ..console import log_next, log_ok, log_test, log_warn
 from ..errors import ToolkitError
 from ..paths import chroma_dir, chunks_dir
 from ..settings import setting
 from . import embedding, store
 from .chunking import Chunk, chunk_sections
-from .ingest import read_sections
+from .ingest import read_sections, sections_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,10 +45,10 @@ def choose_model(asked: str | None, present: store.Manifest | None, rebuild: boo
     return name
 
 
-def digest(chunks: list[Chunk], model: str) -> str:
-    """A hash of everything a collection is made from."""
-    parts = [model, *sorted(f"{chunk.id} {store.record(chunk)}" for chunk in chunks)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def digest(sections: Path, model: str) -> str:
+    """A hash of everything a collection is made from: equal digests are equal collections."""
+    parts = f"{store.FORMAT} {model} {embedding.MAX_TOKENS}\n".encode()
+    return hashlib.sha256(parts + sections.read_bytes()).hexdigest()
 
 
 def embed(
@@ -88,15 +88,15 @@ def build(chunks_folder: Path, root: Path, asked: str | None, name: str, rebuild
     with store.writing(root, name):
         present = store.manifest_or_none(root, name)
         model = choose_model(asked, present, rebuild)
+        wanted = digest(sections_file(chunks_folder), model)
+        if present and present.digest == wanted and not rebuild:
+            log_ok(f"Collection {name!r} is up to date: {present.chunks} chunks, {model}")
+            return False
         log_test(f"Loading {model}")
         embedder = embedding.load(model)
         chunks = chunk_sections(sections, embedder.count, embedder.max_tokens)
         if not chunks:
             raise ToolkitError("The sections hold no text.", "Write them with: RAG/1_ingest.py")
-        wanted = digest(chunks, model)
-        if present and present.digest == wanted and not rebuild:
-            log_ok(f"Collection {name!r} is up to date: {len(chunks)} chunks, {model}")
-            return False
         if present and present.source == "example" and source != "example":
             log_warn(f"The example world has left collection {name!r}.")
         started = time.monotonic()
@@ -131,5 +131,5 @@ def main() -> int:
     root = chroma_dir()
     name = choose_collection(options.collection, root)
     build(options.chunks or chunks_dir(), root, options.model, name, options.rebuild)
-    log_ok(f'Next: RAG/4_query.py "QUESTION" --collection {name}, or ./serve_rag_proxy.sh {name}')
+    log_next(f'RAG/4_query.py "QUESTION" --collection {name}, or ./serve_rag_proxy.sh {name}')
     return 0

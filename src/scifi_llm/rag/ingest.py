@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..console import log_ok, log_test, log_warn
+from ..console import log_next, log_ok, log_test, log_warn
 from ..documents import Reading, Section, note_files, read_folder
 from ..errors import ToolkitError
 from ..paths import EXAMPLE_WORLD, chunks_dir, data_dir
@@ -118,5 +118,5 @@ def main() -> int:
         f"{good} files, {len(reading.sections)} sections, {words:,} words in {sections_file(out)}"
         + (f"; {len(reading.bad)} files left out (status {SOME_FILES_BAD})" if reading.bad else "")
     )
-    log_ok("Next: RAG/2_embed_and_store.py")
+    log_next("RAG/2_embed_and_store.py")
     return SOME_FILES_BAD if reading.bad else 0

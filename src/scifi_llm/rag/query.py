@@ -8,7 +8,7 @@ import textwrap
 from datetime import datetime
 from pathlib import Path
 
-from ..console import log_ok, log_warn
+from ..console import keep_stdout_for_data, log_ok, log_warn
 from ..errors import ToolkitError
 from ..paths import chroma_dir, query_results_dir
 from .index import choose_collection
@@ -46,6 +46,8 @@ def main() -> int:
     parser.add_argument("--top-k", type=int, metavar="N", help="passages to show (8)")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     options = parser.parse_args()
+    if options.json:
+        keep_stdout_for_data()
     if options.top_k is not None and options.top_k < 1:
         raise ToolkitError(f"--top-k is {options.top_k}; it must be 1 or more.")
     if not options.question.strip():

@@ -45,7 +45,7 @@ class Manifest:
     files: int
     source: str
     created: str
-    digest: str  # of the chunk ids and their metadata: equal digests are equal collections
+    digest: str  # of sections, model and settings: equal digests are equal collections
     format: int = FORMAT
 
 

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..console import run_main
+from ..console import keep_stdout_for_data, run_main
 from ..errors import ToolkitError
 from ..settings import number, parse_yaml, setting
 from .models import is_bundled, locate
@@ -151,6 +151,7 @@ def _share(text: str) -> float:
 
 def main() -> int:
     """Entry of `python -m scifi_llm.serving.engine`."""
+    keep_stdout_for_data()
     request = parse(sys.argv[1:])
     profile = profiles().get(request.model, {})
     limit = profile.get("context", request.context)

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .. import hub
-from ..console import log_ok, log_test, log_warn, run_main
+from ..console import keep_stdout_for_data, log_ok, log_test, log_warn, run_main
 from ..errors import ToolkitError
 from ..paths import model_cache
 from ..settings import setting
@@ -116,6 +116,7 @@ def _convert_bundled(model: str) -> None:
 
 def main() -> int:
     """Entry of `python -m scifi_llm.serving.models`."""
+    keep_stdout_for_data()
     actions = {"prepare": prepare, "locate": locate, "default": default_model}
     if len(sys.argv) != 3 or sys.argv[1] not in actions:
         raise ToolkitError("Usage: models prepare MODEL | locate MODEL | default cpu|cuda")

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Start the RAG proxy on port 8001: OpenAI's API with the canon of the book put before the model.
+#
+# Usage: ./serve_rag_proxy.sh [COLLECTION] [--port 8001] [--upstream URL] [--detach] [--stop]
+#
+#   COLLECTION  made by RAG/2_embed_and_store.py (default: the one written last)
+#   --port      8001
+#   --upstream  server behind it (http://127.0.0.1:8000/v1)
+#   --detach    return when the proxy answers; pid and log under run/
+#   --stop      stop the proxy on that port
+#
+# Environment: RAG_HOME= (folder of the book), RAG_UPSTREAM_URL=, UPSTREAM_API_KEY=,
+#   RAG_HOST= (127.0.0.1), RAG_API_KEY= (asked of clients, never sent on), VENVS_DIR=
+# Examples:
+#   ./serve_rag_proxy.sh scifi_world
+#   ./serve_rag_proxy.sh scifi_world --port 8101 --upstream http://127.0.0.1:8100/v1 --detach
+#   ./serve_rag_proxy.sh --stop
+# Ready in about 10 seconds. Next: point an editor at http://localhost:8001/v1
+set -euo pipefail
+# shellcheck source=lib/common.sh
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"
+# shellcheck source=lib/server.sh
+source "$REPO/lib/server.sh"
+
+port="$RAG_PORT" upstream="" collection="" DETACH=no stop=no
+while (($#)); do
+    case "$1" in
+    -h | --help)
+        show_help
+        exit 0
+        ;;
+    --port | --upstream)
+        needs_value "$1" $#
+        printf -v "${1#--}" '%s' "$2"
+        shift
+        ;;
+    --detach) DETACH=yes ;;
+    --stop) stop=yes ;;
+    -*) die "Unknown option: $1" "See: $0 --help" ;;
+    *)
+        [[ -z $collection ]] || die "Two collections: $collection and $1." "Name one."
+        collection="$1"
+        ;;
+    esac
+    shift
+done
+[[ $port =~ ^[0-9]{1,5}$ ]] || die "--port $port is no port." "Use one from 1 to 65535."
+name="proxy-$port"
+
+if [[ $stop == yes ]]; then
+    stop_server "$name" "RAG proxy on port $port" 15
+    exit 0
+fi
+
+python="$(require_venv rag "RAG/0_create_venv_with_deps.sh")"
+command=("$python" "$REPO/RAG/serve_rag_proxy.py" ${collection:+"$collection"} --port "$port" ${upstream:+--upstream "$upstream"})
+collection="$("${command[@]}" --check)"
+refuse_second "$name" "The RAG proxy" "$port" "http://127.0.0.1:$port/health" "$collection"
+if [[ $DETACH == yes ]]; then
+    log_test "Starting the RAG proxy on http://127.0.0.1:$port/v1"
+    start_detached "$name" "$collection" "${command[@]}"
+    wait_ready "$name" "The RAG proxy" "http://127.0.0.1:$port/health" 120
+    log_next "point an editor at http://localhost:$port/v1"
+else
+    write_pid "$name" "$$" "$collection"
+    exec "${command[@]}"
+fi

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Step 0: check that this machine can run the toolkit: Python, disk, memory, ports, GPU, line ends.
+#
+# Usage: vllm/setup/0_check_system.sh [--help]
+#
+# Changes nothing. Environment: ENGINE=auto|cuda|cpu, VLLM_PORT=, RAG_PORT=, VENVS_DIR=
+# Next: vllm/setup/1_install_system_packages.sh
+set -euo pipefail
+# shellcheck source=../../lib/common.sh
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/common.sh"
+# shellcheck source=../../lib/llm.sh
+source "$REPO/lib/llm.sh"
+# shellcheck source=../../lib/server.sh
+source "$REPO/lib/server.sh"
+# shellcheck source=../../lib/venv.sh
+source "$REPO/lib/venv.sh"
+only_help "$@"
+engine="$(chosen_engine)"
+stack="$(chosen_stack)"
+
+# free_gib FOLDER: free space of the file system that will hold it.
+free_gib() {
+    local folder="$1"
+    while [[ ! -e $folder ]]; do folder="$(dirname "$folder")"; done
+    df -Pk "$folder" | awk 'NR == 2 { printf "%d", $4 / 1048576 }'
+}
+
+check_python() {
+    local wanted="3.11 3.12 3.13" candidate
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.12 python3.11 python3.13; do
+        if python_fits "$candidate" "$wanted"; then
+            log_ok "Python: $("$candidate" --version 2>&1)"
+            return
+        fi
+    done
+    log_warn "Python: $(python3 --version 2>&1 | head -n 1) is not of ${wanted// / or }; 3.12 will be fetched with uv."
+}
+
+check_disk() {
+    local need=10 free folder
+    [[ $engine == cpu ]] || need=45
+    [[ ! -e $VENVS_DIR/llm/.ready ]] || need=2
+    for folder in "$VENVS_DIR" "$HOME/.cache" "$REPO"; do
+        free="$(free_gib "$folder")"
+        ((free >= need)) || die "Disk: $free GiB free for $folder; $need GiB are needed." "Free some space, or put the environments elsewhere: VENVS_DIR=/big/disk/venvs"
+    done
+    log_ok "Disk: $free GiB free ($need GiB needed)"
+}
+
+check_memory() {
+    local total
+    total="$(awk '/^MemTotal:/ { printf "%d", $2 / 1048576 }' "${MEMINFO:-/proc/meminfo}")"
+    ((total >= 3)) || die "Memory: $total GiB; the smallest model needs 4 GiB." "Under WSL raise it: memory=48GB below [wsl2] in %USERPROFILE%\\.wslconfig, then: wsl --shutdown"
+    if ((total < 7)); then
+        log_warn "Memory: $total GiB; 8 GiB are comfortable."
+    else
+        log_ok "Memory: $total GiB"
+    fi
+}
+
+# check_port NAME PORT VARIABLE: free, or held by a server that we started.
+check_port() {
+    local pid
+    if pid="$(running_pid "$1")"; then
+        log_ok "Port $2: our own server runs there (pid $pid)"
+    elif port_taken "$2"; then
+        die "Port $2 is taken by another program$(port_owner "$2")." "Stop it, or choose another port: $3=$(($2 + 100)) ./quickstart.sh"
+    else
+        log_ok "Port $2 is free"
+    fi
+}
+
+check_gpu() {
+    if [[ $engine == cuda ]]; then
+        log_ok "GPU: $(nvidia-smi --query-gpu=name,memory.total --format=csv,noheader 2>/dev/null | head -n 1) (STACK=$stack)"
+    else
+        log_ok "GPU: none used; vLLM runs on the CPU"
+    fi
+}
+
+check_line_ends() {
+    local bad
+    bad="$(grep -lI $'\r$' "$REPO"/*.sh "$REPO"/lib/* "$REPO"/RAG/setup/* "$REPO"/vllm/setup/* 2>/dev/null | head -n 3 || true)"
+    [[ -z $bad ]] || die "Line ends: CRLF in $(tr '\n' ' ' <<<"$bad")" "Mend with: git config core.autocrlf false && git rm -rq --cached . && git reset --hard"
+    log_ok "Line ends: LF"
+}
+
+check_line_ends
+check_python
+check_disk
+check_memory
+check_gpu
+check_port "vllm-$VLLM_PORT" "$VLLM_PORT" VLLM_PORT
+check_port "proxy-$RAG_PORT" "$RAG_PORT" RAG_PORT
+log_next "vllm/setup/1_install_system_packages.sh"
