@@ -76,6 +76,7 @@ start_detached() {
     shift 2
     mkdir -p "$RUN_DIR"
     # Descriptors 3 to 9 may be locks of the caller: a server must not hold them for days.
+    # shellcheck disable=SC2016  # the child expands it
     setsid bash -c 'source "$REPO/lib/common.sh"; source "$REPO/lib/server.sh"
         name="$1" served="$2"; shift 2; write_pid "$name" "$$" "$served"; exec "$@"' starter "$name" "$served" "$@" \
         >"$(log_file "$name")" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &

@@ -94,7 +94,7 @@ create_venv() {
     log_test "Creating $venv with $("$base" --version 2>&1)"
     # Debian and Ubuntu ship Python without ensurepip; uv brings pip by itself.
     if ! "$base" -m venv --clear "$venv" >&2; then
-        uv="$(find_uv 2>/dev/null)" && "$uv" venv --quiet --seed --clear --python "$base" "$venv" >&2 ||
+        { uv="$(find_uv 2>/dev/null)" && "$uv" venv --quiet --seed --clear --python "$base" "$venv" >&2; } ||
             die "$base cannot create environments." "Install its venv module with: sudo apt install python3-venv, and run this again."
     fi
     printf '%s\n' "$2" >"$venv/.made-for"

@@ -18,9 +18,6 @@ from .settings import parse_yaml
 
 SUFFIXES = (".md", ".markdown", ".txt")
 MAX_BYTES = 50_000_000  # a long novel is about 2 MB; more than this is not prose
-NOTE_KEYS = (
-    "type aliases always from_chapter until_chapter known_by related chapter title".split()
-)
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^[ \t]{0,3}(```|~~~)")
 _CHAPTER_IN_NAME = re.compile(r"(?:^|[^a-z])(?:chapter|ch)?[ _.-]*0*(\d{1,4})(?:[^0-9]|$)", re.I)
@@ -119,7 +116,9 @@ def read_note(file: Path, folder: Path) -> list[Section]:
     try:
         size = file.stat().st_size
         if size > MAX_BYTES:
-            raise ToolkitError(f"it is larger than {MAX_BYTES // 1_000_000} MB ({size // 10**6} MB)")
+            raise ToolkitError(
+                f"it is larger than {MAX_BYTES // 1_000_000} MB ({size // 10**6} MB)"
+            )
         text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ToolkitError(f"it is not UTF-8 text (byte {error.start})") from None

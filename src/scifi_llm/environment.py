@@ -52,7 +52,7 @@ def _raiser(error: ToolkitError) -> Callable[[], int]:
 
 
 def differences(requirements: Path) -> list[str]:
-    """Names of the pinned packages that this environment lacks, has in another version, or has torn.
+    """Names of the pins that this environment lacks, has in another version, or has torn.
 
     A package is torn when its installation was killed: pip writes RECORD last. Its metadata is
     removed here, because pip would call it installed and never mend it.

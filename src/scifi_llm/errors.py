@@ -17,4 +17,5 @@ class ToolkitError(Exception):
         self.status = status
 
     def __str__(self) -> str:
+        """Both, as one line."""
         return f"{self.problem} {self.fix}".strip()

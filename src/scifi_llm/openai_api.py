@@ -120,7 +120,7 @@ def async_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asy
 
 
 class Upstream:
-    """A server that speaks OpenAI's API. `base_url` ends with /v1; `api_key` replaces the client's."""
+    """A server of OpenAI's API. `base_url` ends with /v1; `api_key` replaces the client's."""
 
     def __init__(self, client: httpx.AsyncClient, base_url: str, api_key: str = "") -> None:
         self.client = client

@@ -55,9 +55,7 @@ def main() -> int:
     root = chroma_dir()
     retriever = Retriever(root, choose_collection(options.collection, root))
     passages = retriever.search(
-        SearchRequest(
-            options.question, None, options.as_of, options.pov, options.top_k
-        )
+        SearchRequest(options.question, None, options.as_of, options.pov, options.top_k)
     )
     answer = {"query": options.question, "results": [p.result() for p in passages]}
     if options.json:

@@ -14,7 +14,9 @@ from . import embedding, store
 from .canon import visible
 from .chunking import Chunk
 
-CHARACTERS_PER_TOKEN = 4.0  # an estimate for English prose; the serving model's own count may differ
+CHARACTERS_PER_TOKEN = (
+    4.0  # an estimate for English prose; the serving model's own count may differ
+)
 
 
 @dataclass(frozen=True)

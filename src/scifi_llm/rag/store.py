@@ -155,9 +155,7 @@ class Collection:
         return dict(zip(records["ids"], records["embeddings"], strict=True))
 
 
-def publish(
-    root: Path, entry: Manifest, chunks: Sequence[Chunk], vectors: np.ndarray
-) -> Manifest:
+def publish(root: Path, entry: Manifest, chunks: Sequence[Chunk], vectors: np.ndarray) -> Manifest:
     """Write a version and make it the one that counts. Call it inside `writing`.
 
     `vectors` has shape (len(chunks), dimension). `entry.version` and `entry.created` are set here.

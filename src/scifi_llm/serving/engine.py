@@ -23,7 +23,7 @@ FLAG_REPLACED_VARIABLE = (0, 11)  # from here on the attention backend is a flag
 
 @dataclass(frozen=True)
 class ServeRequest:
-    """What serve_vllm.sh was asked for. `model_path` is what vLLM loads, `model` its served name."""
+    """What serve_vllm.sh was asked for: `model_path` is what is loaded, `model` its served name."""
 
     model: str
     model_path: str
@@ -72,7 +72,11 @@ def build_command(
     argv += ["--host", request.host, "--port", str(request.port)]
     argv += ["--max-num-seqs", str(request.max_seqs), "--max-model-len", str(request.context)]
     # Continue's agent sends tools with every request; without these two it gets HTTP 400.
-    argv += ["--enable-auto-tool-choice", "--tool-call-parser", profile.get("tool_parser", "hermes")]
+    argv += [
+        "--enable-auto-tool-choice",
+        "--tool-call-parser",
+        profile.get("tool_parser", "hermes"),
+    ]
     argv += ["--enable-prefix-caching", "--enable-prompt-tokens-details"]
     env = {"VLLM_NO_USAGE_STATS": "1"}
     if "quantization" in profile:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-def create_app(
-    settings: ProxySettings, retriever: Searcher, client: httpx.AsyncClient
-) -> FastAPI:
+def create_app(settings: ProxySettings, retriever: Searcher, client: httpx.AsyncClient) -> FastAPI:
     """The proxy over a retriever and a client of the upstream; it closes the client at its end."""
 
     @asynccontextmanager

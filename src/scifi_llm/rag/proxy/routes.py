@@ -20,10 +20,18 @@ log = logging.getLogger("scifi_llm.proxy")
 router = APIRouter()
 
 # Of one connection, not of the message (RFC 9110, section 7.6.1); host and length are set anew.
-HOP_BY_HOP = set(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailer "
-    "transfer-encoding upgrade host content-length".split()
-)
+HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+    "content-length",
+}
 
 
 def upstream_headers(request: Request, settings: ProxySettings) -> dict[str, str]:

@@ -59,7 +59,9 @@ def main() -> int:
 
     from .app import create_app
 
-    log_ok(f"Proxy on http://{settings.host}:{settings.port}/v1 in front of {settings.upstream_url}")
+    log_ok(
+        f"Proxy on http://{settings.host}:{settings.port}/v1 in front of {settings.upstream_url}"
+    )
     uvicorn.run(
         create_app(settings, retriever, async_client()),
         host=settings.host,

@@ -79,5 +79,7 @@ def rag_options(value: Any) -> RagOptions:
         if given is not None and not low <= given <= 1_000_000:
             raise ToolkitError(f"rag.{name} is {given}; it must be from {low} to 1000000.")
     if options.sources not in ("field", "footer", "none"):
-        raise ToolkitError(f"rag.sources is {options.sources!r}; it must be {_KINDS['sources'][1]}.")
+        raise ToolkitError(
+            f"rag.sources is {options.sources!r}; it must be {_KINDS['sources'][1]}."
+        )
     return options
