@@ -54,12 +54,13 @@ fi
 
 python="$(require_venv rag "RAG/0_create_venv_with_deps.sh")"
 command=("$python" "$REPO/RAG/serve_rag_proxy.py" ${collection:+"$collection"} --port "$port" ${upstream:+--upstream "$upstream"})
+url="http://$(own_address "${RAG_HOST:-}"):$port"
 collection="$("${command[@]}" --check)"
-refuse_second "$name" "The RAG proxy" "$port" "http://127.0.0.1:$port/health" "$collection"
+refuse_second "$name" "The RAG proxy" "$port" "$url/health" "$collection"
 if [[ $DETACH == yes ]]; then
-    log_test "Starting the RAG proxy on http://127.0.0.1:$port/v1"
+    log_test "Starting the RAG proxy on $url/v1"
     start_detached "$name" "$collection" "${command[@]}"
-    wait_ready "$name" "The RAG proxy" "http://127.0.0.1:$port/health" 120
+    wait_ready "$name" "The RAG proxy" "$url/health" 120
     log_next "point an editor at http://localhost:$port/v1"
 else
     write_pid "$name" "$$" "$collection"

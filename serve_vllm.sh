@@ -68,7 +68,11 @@ for word in "${plan_words[@]}"; do
 done
 command=(env "${env_words[@]}" "${command[@]:1}")
 
-url="http://127.0.0.1:$port"
+case "${HOST:-127.0.0.1}" in
+127.* | localhost) ;;
+*) log_warn "HOST=$HOST lets everyone on that network use this server; give it a key with: -- --api-key SECRET" ;;
+esac
+url="http://$(own_address "${HOST:-}"):$port"
 refuse_second "$name" "vLLM" "$port" "$url/health" "$model"
 log_test "Starting vLLM on $url with $model ($engine)"
 if [[ $DETACH == yes ]]; then

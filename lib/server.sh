@@ -37,6 +37,9 @@ served_by() {
     read -r _ _ served <"$(pid_file "$1")" && printf '%s' "$served"
 }
 
+# own_address HOST: where this machine reaches a server that listens on HOST.
+own_address() { case "$1" in "" | 0.0.0.0 | ::) printf 127.0.0.1 ;; *) printf '%s' "$1" ;; esac }
+
 # port_taken PORT: does anything listen there on this machine?
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 

@@ -8,20 +8,27 @@ python_fits() {
     [[ " $2 " == *" $version "* ]]
 }
 
-# find_python VERSIONS: print a Python of one of these versions; uv fetches 3.12 where there is none.
-find_python() {
-    local candidate uv
+# system_python VERSIONS: print a Python of one of these versions that this machine has, or fail.
+system_python() {
+    local candidate
     for candidate in ${PYTHON:+"$PYTHON"} python3 python3.12 python3.11 python3.13; do
         if python_fits "$candidate" "$1"; then
             command -v "$candidate"
             return
         fi
     done
-    log_warn "No Python of version ${1// / or } here ($(python3 --version 2>&1 | head -n 1)); asking uv for 3.12."
-    if uv="$(find_uv)" && "$uv" python install 3.12 >&2 && candidate="$("$uv" python find 3.12)" &&
-        python_fits "$candidate" "$1"; then
-        log_ok "Python 3.12 by uv: $candidate" >&2
-        printf '%s' "$candidate"
+    return 1
+}
+
+# find_python VERSIONS: print a Python of one of these versions; uv fetches 3.12 where there is none.
+find_python() {
+    local found uv
+    if system_python "$1"; then return; fi
+    log_warn "No Python ${1// / or } here ($(python3 --version 2>&1 | head -n 1)); asking uv for 3.12."
+    if uv="$(find_uv)" && "$uv" python install 3.12 >&2 && found="$("$uv" python find 3.12)" &&
+        python_fits "$found" "$1"; then
+        log_ok "Python 3.12 by uv: $found" >&2
+        printf '%s\n' "$found"
         return
     fi
     die "Python ${1// / or } is needed and uv could not get it." \

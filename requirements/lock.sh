@@ -20,7 +20,7 @@ uv="$(find_uv)" || die "uv is not installed." "Install it with: pip install uv"
 cd "$REPO/requirements"
 
 # The CPU build of torch is on PyTorch's own index, unless this machine has it in a wheel folder.
-cpu=(--universal --python-version 3.11 --override overrides.txt)
+cpu=(--universal --python-version 3.11 --override never.override)
 if [[ -n ${PIP_FIND_LINKS:-} ]]; then
     cpu+=(--find-links "$PIP_FIND_LINKS")
 else

@@ -20,7 +20,8 @@ SUFFIXES = (".md", ".markdown", ".txt")
 MAX_BYTES = 50_000_000  # a long novel is about 2 MB; more than this is not prose
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^[ \t]{0,3}(```|~~~)")
-_CHAPTER_IN_NAME = re.compile(r"(?:^|[^a-z])(?:chapter|ch)?[ _.-]*0*(\d{1,4})(?:[^0-9]|$)", re.I)
+# "chapter-03-dawn", "Ch 12", or a number at the start: "07_title".
+_CHAPTER_IN_NAME = re.compile(r"(?:\bch(?:apter)?[ _.-]*|^)0*(\d{1,3})(?!\d)", re.I)
 
 
 @dataclass(frozen=True)

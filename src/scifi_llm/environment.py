@@ -22,7 +22,6 @@ from .paths import venvs_dir
 SETUP_SCRIPT = {
     "rag": "RAG/0_create_venv_with_deps.sh",
     "llm": "vllm/setup/2_create_venv.sh",
-    "finetune": "fine-tuning/FINE_TUNING_SETUP.md",
 }
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from .console import log_test
 from .errors import ToolkitError
 
+LOGIN = "~/.venvs/llm/bin/hf auth login"
+
 
 def token() -> str:
     """The hub token of the environment or of `hf auth login`, or ""."""
@@ -69,7 +71,7 @@ def download(model: str) -> None:
     except GatedRepoError:
         raise ToolkitError(
             f"{model} is gated.",
-            f"Accept its licence at https://huggingface.co/{model}, then run: hf auth login",
+            f"Accept its licence at https://huggingface.co/{model}, then: {LOGIN}",
         ) from None
     except (RepositoryNotFoundError, HFValidationError):
         raise ToolkitError(f"The hub has no model {model}.", "Check the name.") from None

@@ -97,8 +97,7 @@ class BeforeDone:
 
     def close(self) -> bytes:
         """What is still held when the stream ends without the marker."""
-        held, self._held = self._held, b""
-        return self._without_start(held) if self._event else held
+        return self._without_start(self._held) if self._event else b""
 
     def _without_start(self, out: bytes) -> bytes:
         if self._first and out:
@@ -148,14 +147,14 @@ class Upstream:
         except httpx.ConnectTimeout:
             raise UpstreamError(
                 504, f"{self.base_url} took no connection within {CONNECT_SECONDS:g} s. "
-                "Look at it with: ./monitor_vllm.sh"
+                "Its log may say why: tail run/vllm-*.log"
             ) from None  # fmt: skip
         except httpx.TimeoutException:
             raise UpstreamError(504, f"{self.base_url} did not answer in time.") from None
         except httpx.HTTPError as error:
             raise UpstreamError(
                 502, f"{self.base_url} broke off the connection ({type(error).__name__}). "
-                "Its log may say why: tail run/vllm-8000.log"
+                "Its log may say why: tail run/vllm-*.log"
             ) from None  # fmt: skip
 
     def _absent(self) -> str:
@@ -191,7 +190,7 @@ async def relay(response: httpx.Response, event: bytes = b"") -> AsyncIterator[b
         if rest := inserter.close():
             yield rest
     except httpx.HTTPError as error:
-        message = f"vLLM broke off the answer ({type(error).__name__}). See: ./monitor_vllm.sh"
+        message = f"vLLM broke off the answer ({type(error).__name__}). See: tail run/vllm-*.log"
         yield b"\n\n" + sse(error_body(message, "upstream_error", 502))
     finally:
         await response.aclose()

@@ -26,14 +26,13 @@ free_gib() {
 }
 
 check_python() {
-    local wanted="3.11 3.12 3.13" candidate
-    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.12 python3.11 python3.13; do
-        if python_fits "$candidate" "$wanted"; then
-            log_ok "Python: $("$candidate" --version 2>&1)"
-            return
-        fi
-    done
-    log_warn "Python: $(python3 --version 2>&1 | head -n 1) is not of ${wanted// / or }; 3.12 will be fetched with uv."
+    local wanted python
+    wanted="$(llm_pythons "$(llm_lock)")"
+    if python="$(system_python "$wanted")"; then
+        log_ok "Python: $("$python" --version 2>&1)"
+    else
+        log_warn "Python: $(python3 --version 2>&1 | head -n 1) is not ${wanted// / or }; 3.12 will be fetched with uv."
+    fi
 }
 
 check_disk() {
@@ -81,7 +80,7 @@ check_gpu() {
 check_line_ends() {
     local bad
     bad="$(grep -lI $'\r$' "$REPO"/*.sh "$REPO"/lib/* "$REPO"/RAG/setup/* "$REPO"/vllm/setup/* 2>/dev/null | head -n 3 || true)"
-    [[ -z $bad ]] || die "Line ends: CRLF in $(tr '\n' ' ' <<<"$bad")" "Mend with: git config core.autocrlf false && git rm -rq --cached . && git reset --hard"
+    [[ -z $bad ]] || die "Line ends: CRLF in $(tr '\n' ' ' <<<"$bad")" "Mend with: sed -i 's/\\r\$//' *.sh lib/* RAG/setup/* vllm/setup/*"
     log_ok "Line ends: LF"
 }
 

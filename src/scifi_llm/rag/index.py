@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,8 +34,16 @@ def choose_model(asked: str | None, present: store.Manifest | None, rebuild: boo
 
     Raises ToolkitError where it differs from the recorded one and no rebuild was asked for.
     """
+    if asked is None and present:
+        wanted = os.environ.get("EMBEDDING")
+        if wanted and embedding.resolve(wanted) != present.model:
+            log_warn(
+                f"Collection {present.name!r} keeps {present.model}; for EMBEDDING={wanted}: "
+                f"RAG/2_embed_and_store.py --collection {present.name} --model {wanted} --rebuild"
+            )
+        return present.model
     if asked is None:
-        return present.model if present else embedding.choose(setting("EMBEDDING"))
+        return embedding.choose(setting("EMBEDDING"))
     name = embedding.choose(asked)
     if present and name != present.model and not rebuild:
         raise ToolkitError(

@@ -66,14 +66,14 @@ def manifest(root: Path, name: str) -> Manifest | None:
     """
     file = root / check_name(name) / "current.json"
     try:
-        return Manifest(**json.loads(file.read_text(encoding="utf-8")))
+        found = Manifest(**json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):
-        raise ToolkitError(
-            f"{file} is damaged or from another version.",
-            f"Build it anew: RAG/2_embed_and_store.py --collection {name} --rebuild",
-        ) from None
+        found = None
+    if found is None or found.format != FORMAT:
+        raise ToolkitError(f"{file} is damaged or from another version.", _rebuild(name))
+    return found
 
 
 def collections(root: Path) -> list[Manifest]:

@@ -38,7 +38,7 @@ def default_model(engine: str) -> str:
         return wanted
     log_warn(
         f"{wanted} is gated and no hub token is set; taking {ungated}. For Llama: accept its "
-        f"licence at https://huggingface.co/{wanted}, then run: hf auth login"
+        f"licence at https://huggingface.co/{wanted}, then: {hub.LOGIN}"
     )
     return ungated
 

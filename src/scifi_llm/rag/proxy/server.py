@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 
 from ...console import log_ok, log_test
@@ -55,6 +56,7 @@ def main() -> int:
     # The first encoding is the slowest: it is not the author's to wait for.
     retriever.embedder(entry.model).encode_query("warm-up")
 
+    logging.basicConfig(format="[WARN] %(asctime)s %(message)s", level=logging.WARNING)
     import uvicorn
 
     from .app import create_app
