@@ -15,7 +15,7 @@ prepare_file() {
     REAL_PYTHON="$(readlink -f "$REAL_RAG/bin/python")"
     mkdir -p "$CORE"
     for tool in awk basename bash cat chmod cp cut date df dirname env flock grep head kill ln ls mkdir mktemp mv \
-        readlink rm sed setsid sh sleep sort ss tail touch tr uname wc; do
+        readlink rm sed setsid sh sleep sort ss tail timeout touch tr uname wc; do
         path="$(type -P "$tool")" && ln -s "$path" "$CORE/$tool"
     done
     printf '#!/bin/sh\nexec "%s" "$@"\n' "$REAL_PYTHON" >"$CORE/python3"
@@ -29,13 +29,12 @@ sandbox() {
     VENVS="$BOX/venvs" RUN="$BOX/run" RECORD="$BOX/record"
     mkdir -p "$STUBS" "$BOX/home" "$VENVS" "$RUN" "$RECORD" "$BOX/tmp"
     STARTED=()
+    CLEAN=(env -i PATH="$STUBS:$CORE" HOME="$BOX/home" TMPDIR="$BOX/tmp" LC_ALL=C.UTF-8 REPO="$REPO" RECORD="$RECORD"
+        VENVS_DIR="$VENVS" RUN_DIR="$RUN" RAG_HOME="$BOX/rag" SCIFI_LLM_CACHE="$BOX/cache" SERVER_PY="$SERVER_PY")
 }
 
 # clean [NAME=VALUE…] COMMAND…: run it in the sandbox's environment alone.
-clean() {
-    env -i PATH="$STUBS:$CORE" HOME="$BOX/home" TMPDIR="$BOX/tmp" LC_ALL=C.UTF-8 REPO="$REPO" RECORD="$RECORD" \
-        VENVS_DIR="$VENVS" RUN_DIR="$RUN" RAG_HOME="$BOX/rag" SCIFI_LLM_CACHE="$BOX/cache" SERVER_PY="$SERVER_PY" "$@"
-}
+clean() { "${CLEAN[@]}" "$@" </dev/null; }
 
 # lib [NAME=VALUE…] -- COMMAND WORD…: run a function of lib/. A single word is a line of bash.
 lib() {
@@ -65,7 +64,11 @@ program() {
 background() {
     setsid "$@" 3>&- 4>&- &
     STARTED+=("$!")
+    disown # bash is not to report its end
 }
+
+# gone PID: the other way round, for wait_for.
+gone() { if alive "$1"; then return 1; fi; }
 
 # clean_up: end every process that a test started, by its pid and pid file.
 clean_up() {
@@ -112,6 +115,9 @@ occupy() {
     background "$REAL_PYTHON" -I "$SERVER_PY" --port "$1"
     wait_for listens "$1"
 }
+
+# owner PID: how messages name the program on a port, where this machine has ss to tell.
+owner() { [[ ! -e $CORE/ss ]] || printf ' (%s, pid %s)' "$(cat "/proc/$1/comm")" "$1"; }
 
 # write_server: a program that answers 200 on /health and /v1/models and ends by itself after 60 s.
 # SERVE_CHILD=FILE starts a child and writes its pid there; SERVE_STUBBORN=1 ignores SIGTERM.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # lib/venv.sh: find a Python, create an environment, bring it to its pins. No package is installed.
-# shellcheck disable=SC2016  # single quotes: stubs and children expand what they hold
+# shellcheck disable=SC2016,SC2030,SC2031  # single quotes: children expand them; each test is a subshell
 
 load helpers
 

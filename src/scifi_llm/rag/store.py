@@ -169,19 +169,37 @@ def publish(root: Path, entry: Manifest, chunks: Sequence[Chunk], vectors: np.nd
         if version not in keep:
             shutil.rmtree(folder / f"v{version}", ignore_errors=True)
     version = max([0, *old]) + 1
-    chroma = _open(folder / f"v{version}", entry.name, create=True)
-    for first in range(0, len(chunks), WRITE_BATCH):
-        part = chunks[first : first + WRITE_BATCH]
-        chroma.add(
-            ids=[chunk.id for chunk in part],
-            embeddings=vectors[first : first + len(part)],
-            documents=[chunk.text for chunk in part],
-            metadatas=[{"path": chunk.note.path, "record": record(chunk)} for chunk in part],
-        )
+    try:
+        _write(folder / f"v{version}", entry.name, chunks, vectors)
+    except BaseException:
+        # On a full disk what is half written would keep it full.
+        shutil.rmtree(folder / f"v{version}", ignore_errors=True)
+        raise
     created = datetime.now(UTC).isoformat(timespec="microseconds")
     result = Manifest(**{**asdict(entry), "version": version, "created": created})
     _replace(folder / "current.json", json.dumps(asdict(result), indent=2) + "\n")
     return result
+
+
+def _write(folder: Path, name: str, chunks: Sequence[Chunk], vectors: np.ndarray) -> None:
+    from chromadb.errors import ChromaError
+
+    try:
+        chroma = _open(folder, name, create=True)
+        for first in range(0, len(chunks), WRITE_BATCH):
+            part = chunks[first : first + WRITE_BATCH]
+            chroma.add(
+                ids=[chunk.id for chunk in part],
+                embeddings=vectors[first : first + len(part)],
+                documents=[chunk.text for chunk in part],
+                metadatas=[{"path": chunk.note.path, "record": record(chunk)} for chunk in part],
+            )
+    except ChromaError as error:
+        free = shutil.disk_usage(folder).free // 1_000_000
+        raise ToolkitError(
+            f"Chroma could not write {folder} ({error}); {free} MB are free there.",
+            f"Free some disk space (see: df -h {folder.parent}) and run the same command again.",
+        ) from None
 
 
 def manifest_or_none(root: Path, name: str) -> Manifest | None:
