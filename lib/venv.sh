@@ -84,14 +84,14 @@ with_venv_lock() (
 
 # create_venv NAME LOCK PYTHON_VERSIONS: make the environment unless a working one is there. One
 # that was made for another set, or for another Python, is made anew: two builds of vLLM or torch
-# in one environment overwrite each other's files.
+# in one environment overwrite each other's files. `.made-for` is written last, so that an
+# environment without it was left half made.
 create_venv() {
     local venv="$VENVS_DIR/$1" base uv made_for
-    made_for="$(cat "$venv/.made-for" 2>/dev/null || printf '%s' "$2")"
-    if [[ $made_for != "$2" ]]; then
+    made_for="$(cat "$venv/.made-for" 2>/dev/null)" || made_for=""
+    if [[ -n $made_for && $made_for != "$2" ]]; then
         log_warn "$venv was made for requirements/$made_for; making it anew for requirements/$2."
-    elif python_fits "$venv/bin/python" "$3" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
-        printf '%s\n' "$2" >"$venv/.made-for"
+    elif [[ -n $made_for ]] && python_fits "$venv/bin/python" "$3" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         log_ok "$venv is there ($("$venv/bin/python" --version))"
         return
     elif [[ -e $venv ]]; then

@@ -152,6 +152,12 @@ esac'
     stdout_has "[OK] GPU: none used; vLLM runs on the CPU"
 }
 
+@test "BUG 0: ENGINE=cuda without a GPU is not called [OK]" {
+    check ENGINE=cuda
+    same "lines that call the GPU fine" "" "$(grep -F '[OK] GPU' <<<"$output" || true)"
+    [[ $stderr == *"GPU"* ]]
+}
+
 @test "0: an unknown ENGINE or STACK is one error" {
     check ENGINE=tpu
     only_fails_with "ENGINE=tpu is not known. Use ENGINE=auto, ENGINE=cuda or ENGINE=cpu."

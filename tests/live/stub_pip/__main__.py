@@ -54,8 +54,8 @@ def install() -> None:
     torn.rmdir()
     real = Path(os.environ["STUB_PIP_REAL"]) / name
     (packages,) = real.glob("lib/python*/site-packages")
-    # In front, because ensurepip has put an older setuptools into site-packages.
-    (site / "real.pth").write_text(f"import sys; sys.path.insert(0, {str(packages)!r})\n")
+    # Behind src, where this stub is, and before an older setuptools of ensurepip.
+    (site / "real.pth").write_text(f"import sys; sys.path.insert(1, {str(packages)!r})\n")
     if name == "llm":
         vllm = Path(sys.prefix) / "bin" / "vllm"
         vllm.write_text(VLLM)
