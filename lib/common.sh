@@ -41,6 +41,18 @@ show_help() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "
 # needs_value OPTION COUNT: end with an error where an option stands last, without its value.
 needs_value() { (($2 >= 2)) || die "$1 needs a value." "See: $0 --help"; }
 
+# only_help "$@": for scripts without arguments.
+only_help() {
+    case "${1:-}" in
+    -h | --help)
+        show_help
+        exit 0
+        ;;
+    "") ;;
+    *) die "Unknown argument: $1" "See: $0 --help" ;;
+    esac
+}
+
 has() { command -v "$1" >/dev/null 2>&1; }
 
 venv_python() { printf '%s/%s/bin/python' "$VENVS_DIR" "$1"; }

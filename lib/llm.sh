@@ -13,15 +13,3 @@ llm_pythons() { if [[ $1 == llm-cpu.txt ]]; then printf '3.11 3.12 3.13'; else p
 
 # llm_size LOCK: what the set takes on disk and how long it takes to get.
 llm_size() { if [[ $1 == llm-cpu.txt ]]; then printf '3.5 GB, about 4 minutes'; else printf '9 GB, about 10 minutes'; fi; }
-
-# only_help "$@": for scripts without arguments.
-only_help() {
-    case "${1:-}" in
-    -h | --help)
-        show_help
-        exit 0
-        ;;
-    "") ;;
-    *) die "Unknown argument: $1" "See: $0 --help" ;;
-    esac
-}

@@ -137,7 +137,7 @@ install_pins() {
         fi
     fi
     die "Not all packages of requirements/$2 could be installed (missing: $(head -n 3 <<<"$missing" | tr '\n' ' '))." \
-        "Read pip's last lines above, check the disk (df -h $VENVS_DIR) and the network (curl -I https://pypi.org), and run this again."
+        "Read pip's last lines above, check the network and the disk (df -h $VENVS_DIR), and run this again."
 }
 
 # ensure_venv NAME LOCK PYTHON_VERSIONS SIZE: create or update an environment to the pins.

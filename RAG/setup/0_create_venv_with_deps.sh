@@ -12,14 +12,6 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/common.sh"
 # shellcheck source=../../lib/venv.sh
 source "$REPO/lib/venv.sh"
 
-case "${1:-}" in
--h | --help)
-    show_help
-    exit 0
-    ;;
-"") ;;
-*) die "Unknown argument: $1" "See: $0 --help" ;;
-esac
-
+only_help "$@"
 ensure_venv rag rag.txt "3.11 3.12 3.13" "1.8 GB, about 2 minutes"
 log_next "RAG/1_ingest.py"
