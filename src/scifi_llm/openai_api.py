@@ -197,7 +197,7 @@ async def relay(response: httpx.Response, event: bytes = b"") -> AsyncIterator[b
 
 
 @contextmanager
-def _client(base_url: str, api_key: str) -> Iterator[httpx.Client]:
+def sync_client(base_url: str, api_key: str = "") -> Iterator[httpx.Client]:
     """A client of `base_url` whose connection failures are ToolkitErrors."""
     import httpx
 
@@ -218,12 +218,23 @@ def _client(base_url: str, api_key: str) -> Iterator[httpx.Client]:
         ) from None
 
 
+def fetch(url: str, seconds: float) -> str | None:
+    """The text behind `url`, or None where nothing answers with 200 within `seconds`."""
+    import httpx
+
+    try:
+        response = httpx.get(url, timeout=seconds, trust_env=False)
+    except httpx.HTTPError:
+        return None
+    return response.text if response.status_code == 200 else None
+
+
 def served_model(base_url: str, api_key: str = "") -> str:
     """The name of the first model that is served.
 
     Raises ToolkitError where nothing answers or nothing is served.
     """
-    with _client(base_url, api_key) as client:
+    with sync_client(base_url, api_key) as client:
         response = client.get("models")
     if response.status_code != 200:
         raise ToolkitError(error_message(response.content))
@@ -240,7 +251,7 @@ def stream_chat(base_url: str, body: dict[str, Any], api_key: str) -> Iterator[I
     Raises ToolkitError where nothing answers, or with the message of an error answer.
     """
     with (
-        _client(base_url, api_key) as client,
+        sync_client(base_url, api_key) as client,
         client.stream("POST", "chat/completions", json={**body, "stream": True}) as response,
     ):
         if response.status_code != 200:

@@ -144,8 +144,9 @@ uv python find 3.12"
 @test "create_venv makes a broken environment anew" {
     python_stub python3 3.12
     mkdir -p "$VENVS/demo/bin"
-    ln -s /nowhere/python "$VENVS/demo/bin/python"
-    rm "$VENVS/demo/bin/python" && touch "$VENVS/demo/leftover"
+    echo demo.txt >"$VENVS/demo/.made-for"
+    program "$VENVS/demo/bin/python" <<<'exit 127'
+    touch "$VENVS/demo/leftover"
     run --separate-stderr lib -- create_venv demo demo.txt 3.12
     ends_with_status 0
     stderr_is "[WARN] $VENVS/demo is incomplete or of another Python; making it anew."
@@ -156,6 +157,7 @@ uv python find 3.12"
 @test "create_venv makes an environment without pip anew" {
     python_stub python3 3.12
     program "$VENVS/demo/bin/python" <<<'[[ $* == *version_info* ]] && echo 3.12'
+    echo demo.txt >"$VENVS/demo/.made-for"
     run --separate-stderr lib -- create_venv demo demo.txt 3.12
     ends_with_status 0
     stderr_is "[WARN] $VENVS/demo is incomplete or of another Python; making it anew."
@@ -167,10 +169,23 @@ uv python find 3.12"
     python_stub python3.13 3.13
     mkdir -p "$VENVS/demo/bin"
     cp "$STUBS/python3.13" "$VENVS/demo/bin/python"
+    echo demo.txt >"$VENVS/demo/.made-for"
     run --separate-stderr lib PYTHON=python3.12 -- create_venv demo demo.txt 3.12
     ends_with_status 0
     stderr_is "[WARN] $VENVS/demo is incomplete or of another Python; making it anew."
     same "its version" "Python 3.12.9" "$("$VENVS/demo/bin/python" --version)"
+}
+
+@test "create_venv makes an environment anew whose making was interrupted" {
+    python_stub python3 3.12
+    mkdir -p "$VENVS/demo/bin"
+    cp "$STUBS/python3" "$VENVS/demo/bin/python"
+    touch "$VENVS/demo/leftover"
+    run --separate-stderr lib -- create_venv demo demo.txt 3.12
+    ends_with_status 0
+    stderr_is "[WARN] $VENVS/demo is incomplete or of another Python; making it anew."
+    [[ ! -e $VENVS/demo/leftover ]]
+    same ".made-for" demo.txt "$(cat "$VENVS/demo/.made-for")"
 }
 
 @test "create_venv makes an environment of another engine's set anew" {
