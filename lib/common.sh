@@ -69,7 +69,7 @@ require_venv() {
 chosen_engine() {
     case "${ENGINE:-auto}" in
     cuda | cpu) printf '%s' "$ENGINE" ;;
-    auto) if has nvidia-smi && nvidia-smi -L 2>/dev/null | grep -q GPU; then printf cuda; else printf cpu; fi ;;
+    auto) if has nvidia-smi && [[ $(nvidia-smi -L 2>/dev/null) == *GPU* ]]; then printf cuda; else printf cpu; fi ;;
     *) die "ENGINE=$ENGINE is not known." "Use ENGINE=auto, ENGINE=cuda or ENGINE=cpu." ;;
     esac
 }

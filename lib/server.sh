@@ -24,11 +24,13 @@ write_pid() {
     mv "$(pid_file "$1").tmp" "$(pid_file "$1")"
 }
 
-# running_pid NAME: print the pid of our running server, or fail.
+# running_pid NAME: print the pid of our running server, or fail. It is ours where the start time is
+# the recorded one and the command line is that of such a server.
 running_pid() {
     local pid started
     read -r pid started _ 2>/dev/null <"$(pid_file "$1")" || return 1
-    [[ -n $started && $(start_time "$pid") == "$started" ]] && printf '%s' "$pid"
+    [[ -n $started && $(start_time "$pid") == "$started" ]] || return 1
+    [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"${1%%-*}"* ]] && printf '%s' "$pid"
 }
 
 # served_by NAME: what our server was started with.
@@ -38,7 +40,13 @@ served_by() {
 }
 
 # own_address HOST: where this machine reaches a server that listens on HOST.
-own_address() { case "$1" in "" | 0.0.0.0 | ::) printf 127.0.0.1 ;; *) printf '%s' "$1" ;; esac }
+own_address() {
+    case "$1" in
+    "" | 0.0.0.0 | ::) printf 127.0.0.1 ;;
+    *:*) printf '[%s]' "$1" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
 
 # port_taken PORT: does anything listen there on this machine?
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -46,17 +54,22 @@ port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 # port_owner PORT: the program that listens there, as far as this user may see it.
 port_owner() {
     has ss || return 0
-    ss -ltnpH "sport = :$1" 2>/dev/null | sed -nE 's/.*users:\(\("([^"]+)",pid=([0-9]+).*/ (\1, pid \2)/p' | head -n 1
+    ss -ltnpH "sport = :$1" 2>/dev/null | sed -nE '1s/.*users:\(\("([^"]+)",pid=([0-9]+).*/ (\1, pid \2)/p'
 }
 
-# http_ok URL: does it answer with a success?
-http_ok() {
-    python3 - "$1" <<'PY' 2>/dev/null
-import sys, urllib.request
-# A proxy of the environment must not be asked for this machine's own ports.
-urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1], timeout=5)
-PY
-}
+# http_get URL: print the body of an answer, or fail. In bash alone: no Python need be there, and
+# no proxy of the environment is asked for this machine's own ports.
+http_get() (
+    local rest="${1#http://}" host line status
+    host="${rest%%/*}"
+    exec 3<>"/dev/tcp/$(tr -d '[]' <<<"${host%:*}")/${host##*:}" || exit 1
+    printf 'GET /%s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n' "${rest#*/}" "$host" >&3
+    IFS=' ' read -r -t 5 _ status _ <&3 && [[ $status == 2* ]] || exit 1
+    while IFS= read -r -t 5 line <&3 && [[ $line != $'\r' ]]; do :; done
+    timeout 5 cat <&3
+) 2>/dev/null
+
+http_ok() { http_get "$1" >/dev/null; }
 
 # refuse_second NAME LABEL PORT URL SERVED: exit 0 where our server is already started there, with
 # an error where the port is a stranger's.
@@ -83,10 +96,11 @@ start_detached() {
     setsid bash -c 'source "$REPO/lib/common.sh"; source "$REPO/lib/server.sh"
         name="$1" served="$2"; shift 2; write_pid "$name" "$$" "$served"; exec "$@"' starter "$name" "$served" "$@" \
         >"$(log_file "$name")" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+    local starter=$! _
     disown
-    local _
     for _ in {1..50}; do
-        [[ -s $(pid_file "$name") ]] && running_pid "$name" >/dev/null && return
+        # Recorded and running, or already gone: wait_ready tells which.
+        if running_pid "$name" >/dev/null || ! start_time "$starter" >/dev/null; then return; fi
         sleep 0.1
     done
 }
@@ -111,28 +125,47 @@ wait_ready() {
 
 last_log_line() { tail -n 1 "$(log_file "$1")" 2>/dev/null | tr -cd '[:print:]' | cut -c 1-100; }
 
-# group_alive PID: is any process of the server's own group left?
-group_alive() { kill -0 -- "-$1" 2>/dev/null || kill -0 "$1" 2>/dev/null; }
-
-# signal_server SIGNAL PID: to its process group where it leads one, else to it alone.
-signal_server() {
-    if kill -0 -- "-$2" 2>/dev/null; then kill "-$1" -- "-$2" 2>/dev/null || true; else kill "-$1" "$2" 2>/dev/null || true; fi
+# family PID: the pids to be gone when this server is: of its own process group where it leads one,
+# else it and its descendants. Zombies do not count: their parent may never take note of them.
+family() {
+    awk -v root="$1" '
+        { pid = $1; sub(/^.*\) /, ""); state[pid] = $1; parent[pid] = $2; group[pid] = $3 }
+        END {
+            for (pid in state) {
+                if (state[pid] == "Z") continue
+                for (p = pid; p != root && p > 1 && p in parent; p = parent[p]) {}
+                if (p == root || group[pid] == root) print pid
+            }
+        }' /proc/[0-9]*/stat 2>/dev/null || true
 }
 
-# stop_server NAME LABEL SECONDS: SIGTERM, wait, SIGKILL what is left of its own process group.
+# signal_all SIGNAL PID…: what is gone by now does not matter.
+signal_all() { kill "-$1" "${@:2}" 2>/dev/null || true; }
+
+# any_left PID:START…: is one of these processes still there, the same one as then?
+any_left() {
+    local entry
+    for entry in "$@"; do [[ $(start_time "${entry%:*}") != "${entry#*:}" ]] || return 0; done
+    return 1
+}
+
+# stop_server NAME LABEL SECONDS: SIGTERM, wait, SIGKILL what is left of its own processes.
 stop_server() {
-    local name="$1" label="$2" limit="$3" pid started=$SECONDS
+    local name="$1" label="$2" limit="$3" pid started=$SECONDS member members=()
     if ! pid="$(running_pid "$name")"; then
         rm -f "$(pid_file "$name")"
         log_ok "$label is not running."
         return
     fi
-    signal_server TERM "$pid"
-    while group_alive "$pid" && ((SECONDS - started < limit)); do sleep 0.2; done
-    if group_alive "$pid"; then
+    for member in $(family "$pid"); do members+=("$member:$(start_time "$member")"); done
+    signal_all TERM "${members[@]%:*}"
+    while any_left "${members[@]}" && ((SECONDS - started < limit)); do sleep 0.1; done
+    if any_left "${members[@]}"; then
         log_warn "$label did not end within $limit s; killing it."
-        signal_server KILL "$pid"
-        while group_alive "$pid" && ((SECONDS - started < limit + 10)); do sleep 0.2; done
+        for member in "${members[@]}"; do
+            [[ $(start_time "${member%:*}") != "${member#*:}" ]] || signal_all KILL "${member%:*}"
+        done
+        while any_left "${members[@]}" && ((SECONDS - started < limit + 10)); do sleep 0.1; done
     fi
     rm -f "$(pid_file "$name")"
     log_ok "$label stopped (pid $pid, $((SECONDS - started)) s)."

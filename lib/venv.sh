@@ -50,8 +50,10 @@ find_uv() {
 
 # pip_has_own_sources: does this machine's pip look anywhere but at the public index?
 pip_has_own_sources() {
-    "$1" -m pip config list 2>/dev/null | grep -qE '(find-links|index-url)=' ||
-        [[ -n ${PIP_FIND_LINKS:-}${PIP_INDEX_URL:-}${PIP_EXTRA_INDEX_URL:-} ]]
+    local configured
+    # Kept first: under pipefail a grep that leaves early would make pip's broken pipe the answer.
+    configured="$("$1" -m pip config list 2>/dev/null)" || true
+    [[ $configured =~ (find-links|index-url)= || -n ${PIP_FIND_LINKS:-}${PIP_INDEX_URL:-}${PIP_EXTRA_INDEX_URL:-} ]]
 }
 
 # install_torch PYTHON LOCK: the pinned torch. Its CPU build is on PyTorch's own index only; a
@@ -136,7 +138,8 @@ install_pins() {
             return
         fi
     fi
-    die "Not all packages of requirements/$2 could be installed (missing: $(head -n 3 <<<"$missing" | tr '\n' ' '))." \
+    mapfile -t -n 3 missing <<<"$missing"
+    die "Not all packages of requirements/$2 could be installed (missing: ${missing[*]})." \
         "Read pip's last lines above, check the network and the disk (df -h $VENVS_DIR), and run this again."
 }
 

@@ -10,12 +10,15 @@ set -euo pipefail
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../lib/common.sh"
 # shellcheck source=../lib/venv.sh
 source "$REPO/lib/venv.sh"
-case "${1:-}" in
--h | --help)
-    show_help
-    exit 0
-    ;;
-esac
+for name in "$@"; do
+    case "$name" in
+    -h | --help)
+        show_help
+        exit 0
+        ;;
+    *) [[ -f $REPO/requirements/$name.in ]] || die "There is no requirements/$name.in." "See: $0 --help" ;;
+    esac
+done
 uv="$(find_uv)" || die "uv is not installed." "Install it with: pip install uv"
 cd "$REPO/requirements"
 
@@ -38,6 +41,5 @@ for name in "${names[@]}"; do
     # As of its time: vLLM 0.10.2 has no upper bound on transformers.
     llm-cuda-documented) lock "$name" "${cuda[@]}" --exclude-newer 2025-09-25 ;;
     llm-cuda-current | finetune) lock "$name" "${cuda[@]}" ;;
-    *) die "There is no requirements/$name.in." "See: $0 --help" ;;
     esac
 done

@@ -148,7 +148,7 @@ print("\n".join(f"{name}={setting(name)}" for name in defaults()))')"
     ends_with_status 0
 }
 
-@test "BUG ENGINE=auto takes the GPU of a machine with several, however slowly they are listed" {
+@test "ENGINE=auto takes the GPU of a machine with several, however slowly they are listed" {
     stub nvidia-smi <<<'echo "GPU 0: NVIDIA A100"; sleep 0.3; echo "GPU 1: NVIDIA A100"; echo "GPU 2: NVIDIA A100"'
     run --separate-stderr lib -- chosen_engine
     ends_with_status 0

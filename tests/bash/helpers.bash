@@ -10,7 +10,7 @@ REAL_RAG="${VENVS_DIR:-$HOME/.venvs}/rag"
 
 # prepare_file: once a file; the tools of PATH, python3 without a shim of pyenv before it.
 prepare_file() {
-    export CORE="$BATS_FILE_TMPDIR/core" REAL_PYTHON SERVER_PY="$BATS_FILE_TMPDIR/server.py"
+    export CORE="$BATS_FILE_TMPDIR/core" REAL_PYTHON SERVER_PY="$BATS_FILE_TMPDIR/vllm_server.py"
     local tool path
     REAL_PYTHON="$(readlink -f "$REAL_RAG/bin/python")"
     mkdir -p "$CORE"

@@ -48,7 +48,7 @@ called() { same "what was called" "$(printf '%s\n' "$@")" "$(cat "$RECORD/calls"
 
 @test "--stop stops both servers" {
     lib -- start_detached "vllm-$PORT" some-model "$REAL_PYTHON" -I "$SERVER_PY" --port "$PORT"
-    lib -- start_detached "proxy-$PORT2" scifi_world "$REAL_PYTHON" -I "$SERVER_PY" --port "$PORT2"
+    lib -- start_detached "proxy-$PORT2" scifi_world "$REAL_PYTHON" -I "$SERVER_PY" --port "$PORT2" proxy
     wait_for listens "$PORT"
     wait_for listens "$PORT2"
     quick "$REPO/quickstart.sh" --stop

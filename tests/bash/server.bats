@@ -21,8 +21,9 @@ detached() {
 
 # sleeper: a process that is nobody's server; PID is its pid.
 sleeper() {
-    background "$CORE/sleep" 60
+    background bash -c 'exec -a vllm-stand-in "$0" 60' "$CORE/sleep"
     PID=$!
+    wait_for grep -q stand-in "/proc/$PID/cmdline"
     wait_for test "$(ticks "$PID")"
 }
 
@@ -50,6 +51,17 @@ sleeper() {
     stdout_is $'[OK] vLLM on port '"$PORT"$' is not running.\n[OK] Port '"$PORT is free."
     alive "$PID"
     [[ ! -e $RUN/$NAME.pid ]]
+}
+
+@test "a pid whose command line is not that of such a server is not ours" {
+    background "$CORE/sleep" 60
+    PID=$!
+    wait_for grep -q sleep "/proc/$PID/cmdline"
+    lib -- write_pid "$NAME" "$PID" some-model
+    run --separate-stderr clean "$REPO/stop_vllm.sh" "$PORT"
+    ends_with_status 0
+    stdout_has "[OK] vLLM on port $PORT is not running."
+    alive "$PID"
 }
 
 @test "the pid of a program that has ended is not running" {
@@ -146,7 +158,7 @@ sleeper() {
 
 @test "a child that outlives its server's SIGTERM is killed too" {
     local child
-    lib -- start_detached "$NAME" some-model bash -c 'bash -c "trap \"\" TERM; while :; do sleep 0.2; done" & echo $! >"$RECORD/child"; wait'
+    lib -- start_detached "$NAME" some-model bash -c 'bash -c "trap \"\" TERM; while :; do sleep 0.2; done" & echo $! >"$RECORD/child"; wait # vllm'
     PID="$(cut -d ' ' -f 1 "$RUN/$NAME.pid")"
     wait_for test -s "$RECORD/child"
     child="$(cat "$RECORD/child")"
@@ -159,10 +171,10 @@ sleeper() {
     ends_with_status 1
 }
 
-@test "BUG a server whose parent does not take note of its end counts as ended" {
+@test "a server whose parent does not take note of its end counts as ended" {
     # Such as a server inside a container whose first process reaps nothing.
     background "$REAL_PYTHON" -I -c 'import subprocess, sys, time
-print(subprocess.Popen(["sleep", "60"], start_new_session=True).pid, flush=True)
+print(subprocess.Popen(["vllm", "60"], executable="sleep", start_new_session=True).pid, flush=True)
 time.sleep(60)' >"$BOX/pid"
     wait_for test -s "$BOX/pid"
     PID="$(cat "$BOX/pid")"
@@ -240,7 +252,7 @@ time.sleep(60)' >"$BOX/pid"
     ends_with_status 0
 }
 
-@test "BUG readiness is seen where python3 is a shim of pyenv with nothing behind it" {
+@test "readiness is seen where python3 is a shim of pyenv with nothing behind it" {
     detached
     stub python3 <<<'echo "pyenv: python3: command not found" >&2; exit 127'
     run --separate-stderr lib -- wait_ready "$NAME" vLLM "$URL/health" 2

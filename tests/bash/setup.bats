@@ -58,15 +58,15 @@ llm_stub() {
 
 @test "0: where the environments are made already, a little space is enough" {
     disk 3
-    mkdir -p "$VENVS/llm" && touch "$VENVS/llm/.ready"
+    mkdir -p "$VENVS/llm" && echo llm-cpu.txt >"$VENVS/llm/.ready"
     check
     ends_with_status 0
     stdout_has "[OK] Disk: 3 GiB free (2 GiB needed)"
 }
 
-@test "BUG 0: the environment of another engine needs the whole space again" {
+@test "0: the environment of another engine needs the whole space again" {
     disk 3
-    mkdir -p "$VENVS/llm" && touch "$VENVS/llm/.ready" && echo llm-cpu.txt >"$VENVS/llm/.made-for"
+    mkdir -p "$VENVS/llm" && echo llm-cpu.txt >"$VENVS/llm/.ready"
     check ENGINE=cuda
     fails_with "Disk: 3 GiB free for $VENVS; 45 GiB are needed. Free some space, or put the environments elsewhere: VENVS_DIR=/big/disk/venvs"
 }
@@ -112,21 +112,21 @@ llm_stub() {
         sed -i 's/$/\r/' "$BOX/repo/$file"
         check
         ends_with_status 1
-        [[ $stderr == "[ERROR] Line ends: CRLF in $BOX/repo/$file "*"Mend with: "* ]]
+        [[ $stderr == "[ERROR] Line ends: CRLF in $BOX/repo/$file. Mend with: sed -i 's/\r$//' "* ]] || same "stderr with CRLF in $file" "one [ERROR]" "$stderr"
         sed -i 's/\r$//' "$BOX/repo/$file"
     done
     check
     ends_with_status 0
 }
 
-@test "BUG 0: CRLF line ends in a sourced file of lib/ are one error, too" {
+@test "0: CRLF line ends in a sourced file of lib/ are one error, too" {
     local file
     copy_repo "$BOX/repo"
     SCRIPT="$BOX/repo/vllm/setup/0_check_system.sh"
     for file in lib/common.sh lib/server.sh lib/venv.sh lib/llm.sh; do
         sed -i 's/$/\r/' "$BOX/repo/$file"
         run -1 --separate-stderr clean "$SCRIPT"
-        [[ $stderr == *"[ERROR] Line ends: CRLF in $BOX/repo/$file "*"Mend with: "* ]] || same "stderr with CRLF in $file" "one [ERROR]" "$stderr"
+        [[ $stderr == "[ERROR] Line ends: CRLF in $BOX/repo/vllm/setup/../../$file. Mend with, in the toolkit's folder: sed -i 's/\r$//' "* ]] || same "stderr with CRLF in $file" "one [ERROR]" "$stderr"
         sed -i 's/\r$//' "$BOX/repo/$file"
     done
 }
@@ -141,18 +141,36 @@ llm_stub() {
 @test "0: a GPU is named" {
     stub nvidia-smi <<<'case "$*" in
 -L) echo "GPU 0: NVIDIA GeForce RTX 5090 (UUID: GPU-1)" ;;
-"--query-gpu=name,memory.total --format=csv,noheader") echo "NVIDIA GeForce RTX 5090, 32607 MiB" ;;
+"--query-gpu=name,memory.total,driver_version,compute_cap --format=csv,noheader") echo "NVIDIA GeForce RTX 5090, 32607 MiB, 581.57, 12.0" ;;
 esac'
+    stub nvcc <<<'echo "Cuda compilation tools, release 12.9, V12.9.41"'
     check
     ends_with_status 0
-    stdout_has "[OK] GPU: NVIDIA GeForce RTX 5090, 32607 MiB (STACK=documented)"
+    stdout_has "[OK] GPU: NVIDIA GeForce RTX 5090, 32607 MiB, 581.57, 12.0 (name, memory, driver, compute capability; STACK=documented)"
+    stdout_has "[OK] CUDA toolkit: 12.9"
     check STACK=current
-    stdout_has "[OK] GPU: NVIDIA GeForce RTX 5090, 32607 MiB (STACK=current)"
+    stdout_has "[OK] GPU: NVIDIA GeForce RTX 5090, 32607 MiB, 581.57, 12.0 (name, memory, driver, compute capability; STACK=current)"
+    stub nvcc <<<'echo "Cuda compilation tools, release 12.8, V12.8.93"'
+    check
+    ends_with_status 0
+    [[ $stderr == *"[WARN] CUDA toolkit: 12.8; FlashInfer needs 12.9 or newer"* ]]
+    rm "$STUBS/nvcc"
+    check
+    [[ $stderr == *"[WARN] CUDA toolkit: nvcc is not there; FlashInfer needs 12.9 or newer"* ]]
     check ENGINE=cpu
     stdout_has "[OK] GPU: none used; vLLM runs on the CPU"
 }
 
-@test "BUG 0: ENGINE=cuda without a GPU is not called [OK]" {
+@test "0: WSL that has less than 40 GiB is told of the 48 in .wslconfig" {
+    stub nvidia-smi <<<'echo "NVIDIA GeForce RTX 5090, 32607 MiB, 581.57, 12.0"'
+    stub nvcc <<<'echo "Cuda compilation tools, release 13.0, V13.0.48"'
+    echo "Linux version 6.6.87.2-microsoft-standard-WSL2" >"$BOX/version"
+    check ENGINE=cuda PROC_VERSION="$BOX/version"
+    ends_with_status 0
+    [[ $stderr == *"[WARN] Memory: 16 GiB given to WSL; 48 are recommended. Write [wsl2] and below it memory=48GB into %USERPROFILE%\.wslconfig, then: wsl --shutdown"* ]]
+}
+
+@test "0: ENGINE=cuda without a GPU is not called [OK]" {
     check ENGINE=cuda
     same "lines that call the GPU fine" "" "$(grep -F '[OK] GPU' <<<"$output" || true)"
     [[ $stderr == *"GPU"* ]]
@@ -265,7 +283,7 @@ CASES
     only_fails_with "flashinfer-python is not installed. Run: vllm/setup/4_install_vllm.sh"
 }
 
-@test "BUG an unknown ENGINE ends every step with the one error" {
+@test "an unknown ENGINE ends every step with the one error" {
     local name
     llm_stub <<<'case "$*" in *flashinfer-python*) echo 0.3.1 ;; esac'
     for name in 1_install_system_packages 2_create_venv 3_install_pytorch 4_install_vllm 5_install_flashinfer 6_download_model 7_verify_install; do

@@ -261,7 +261,7 @@ PY
     done
 }
 
-@test "BUG install_torch sees a machine's own sources however slowly pip lists them" {
+@test "install_torch sees a machine's own sources however slowly pip lists them" {
     cpu_lock
     pip_stub <<<"[[ \$* != '-m pip config list' ]] || { echo \"global.find-links='/srv/wheels'\"; sleep 0.3; echo \"global.timeout='60'\"; echo \"install.x='y'\"; }"
     run --separate-stderr lib -- install_torch "$VENVS/demo/bin/python" "$BOX/cpu.txt"
@@ -330,7 +330,7 @@ PY
     same "what pip was asked to remove" "-m pip uninstall --quiet --yes torchvision" "$(grep uninstall "$CALLS")"
 }
 
-@test "BUG where pip fails, one error names what is missing and what to check" {
+@test "where pip fails, one error names what is missing and what to check" {
     pip_stub <<'PY'
 case "$*" in
 *"environment check"*) printf 'torch\nnumpy\npyyaml\nregex\n'; exit 1 ;;
@@ -340,7 +340,7 @@ PY
     run --separate-stderr lib -- install_pins demo llm-cuda-documented.txt "9 GB"
     ends_with_status 1
     stderr_has "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
-    fails_with "Not all packages of requirements/llm-cuda-documented.txt could be installed (missing: torch numpy pyyaml). Read pip's last lines above, check the disk (df -h $VENVS) and the network (curl -I https://pypi.org), and run this again."
+    fails_with "Not all packages of requirements/llm-cuda-documented.txt could be installed (missing: torch numpy pyyaml). Read pip's last lines above, check the network and the disk (df -h $VENVS), and run this again."
 }
 
 @test "an environment that cannot be compared is one error with the fix" {

@@ -18,5 +18,5 @@ lock="$(llm_lock)"
 python="$(require_venv llm "vllm/setup/2_create_venv.sh")"
 with_venv_lock llm install_pins llm "$lock" "$(llm_size "$lock")"
 [[ $lock != llm-cpu.txt ]] || "$python" -m scifi_llm.serving.cpu_build
-touch "$VENVS_DIR/llm/.ready"
+printf '%s\n' "$lock" >"$VENVS_DIR/llm/.ready"
 log_next "vllm/setup/5_install_flashinfer.sh"

@@ -11,7 +11,8 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/common.sh"
 # shellcheck source=../../lib/llm.sh
 source "$REPO/lib/llm.sh"
 only_help "$@"
-if [[ $(chosen_engine) == cpu ]]; then
+engine="$(chosen_engine)"
+if [[ $engine == cpu ]]; then
     log_ok "FlashInfer: nothing to do without a GPU"
 else
     python="$(require_venv llm "vllm/setup/2_create_venv.sh")"
