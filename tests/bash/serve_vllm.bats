@@ -186,7 +186,7 @@ MODELS
     serve ENGINE=cuda "$REPO/serve_vllm.sh" Qwen/Qwen2.5-7B-Instruct "$PORT" 9 65536
     ends_with_status 0
     stderr_is "[WARN] Qwen/Qwen2.5-7B-Instruct was trained for 32768 tokens: YaRN stretches it to 65536 (factor 2), which costs some quality on short texts."
-    same "override" '{"rope_parameters": {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 32768, "rope_theta": 1000000.0}}' "$(option --hf-overrides)"
+    same "override" '{"max_position_embeddings": 65536, "rope_parameters": {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 32768, "rope_theta": 1000000.0}}' "$(option --hf-overrides)"
     serve ENGINE=cuda "$REPO/serve_vllm.sh" Qwen/Qwen2.5-7B-Instruct "$PORT" 9 32768
     same "override" none "$(option --hf-overrides)"
     stderr_is ""

@@ -27,6 +27,7 @@ HOMES = {
     "sentence_transformers": {"rag/embedding.py"},
     "torch": {"serving/models.py"},
     "transformers": {"rag/embedding.py", "serving/models.py"},
+    "vllm": {"serving/verify.py"},
     "yaml": {"settings.py"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

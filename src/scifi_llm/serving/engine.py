@@ -94,6 +94,8 @@ def yarn_arguments(request: ServeRequest, profile: Profile, vllm_version: str) -
     }
     if release(vllm_version) < ROPE_IS_AN_OVERRIDE:
         return ["--rope-scaling", json.dumps(rope)]
-    # From transformers 5 on, theta stands in the same dict.
+    # From transformers 5 on, theta stands in the same dict, and vLLM takes the longest context from
+    # max_position_embeddings as it is: it no longer multiplies it by a YaRN factor.
     rope["rope_theta"] = profile.rope_theta
-    return ["--hf-overrides", json.dumps({"rope_parameters": rope})]
+    override = {"max_position_embeddings": request.context, "rope_parameters": rope}
+    return ["--hf-overrides", json.dumps(override)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from ..console import log_error, log_next, log_ok, log_test, log_warn, run_main
@@ -27,7 +28,7 @@ from .probe import (
 )
 
 QUESTION = "Say hello to the crew of a starship."
-BUFFERED_SECONDS = 0.0002  # a chunk: those nearer together than this came in one piece
+BUFFERED_SECONDS = 0.0002  # chunks nearer together than this came in one piece
 NEXT = "vllm/health_checks/10_concurrency.sh"
 
 
@@ -68,13 +69,18 @@ def check_chat(target: Target) -> str:
     return f"{asked} prompt tokens, {made} answer tokens" + (f", canon {canon}" if canon else "")
 
 
+def one_by_one(times: list[float]) -> bool:
+    """Did at least half of the chunks come apart from the one before?"""
+    gaps = [late - early for early, late in pairwise(times)]
+    return bool(gaps) and sum(gap > BUFFERED_SECONDS for gap in gaps) * 2 >= len(gaps)
+
+
 def check_stream(target: Target) -> str:
     """Chunks come one by one, then usage, then [DONE]."""
     body = target.chat(QUESTION, 24, ignore_eos=True)
     for _ in range(3):  # a busy machine may let us read late once
         came = stream(target, body)
-        spread = came.times[-1] - came.times[0] if came.times else 0.0
-        if spread > BUFFERED_SECONDS * len(came.times):
+        if one_by_one(came.times):
             break
     else:
         raise ToolkitError(

@@ -20,9 +20,13 @@ class Interval:
     seconds: float
     counts: Counts
 
+    def per_second(self, number: float) -> float:
+        """The rate of what happened `number` times in the interval."""
+        return number / self.seconds if self.seconds > 0 else 0.0
+
     def rate(self, key: str) -> float:
-        """Per second."""
-        return self.counts.get((key, ""), 0.0) / self.seconds if self.seconds > 0 else 0.0
+        """The rate of a plain count."""
+        return self.per_second(self.counts.get((key, ""), 0.0))
 
 
 class History:
@@ -50,6 +54,10 @@ class History:
         """What was counted in the window."""
         return total([interval.counts for interval in self._intervals])
 
+    def peak(self, key: str) -> float:
+        """The highest rate of an interval of the window."""
+        return max((interval.rate(key) for interval in self._intervals), default=0.0)
+
     def rates(self, key: str, now: float, cells: int) -> list[float | None]:
         """Per-second rates of the WINDOW_S before `now`, in `cells` equal slices, oldest first.
 
@@ -70,14 +78,16 @@ class History:
         return [s / c if c > width / 100 else None for s, c in zip(sums, covered, strict=True)]
 
 
-def sparkline(values: list[float | None]) -> str:
-    """One character a value: a bar as high as its share of the largest, a space for None.
+def sparkline(values: list[float | None], top: float) -> str:
+    """One character a value: a bar as high as its share of `top`, a space for None.
 
     The lowest bar is zero and nothing else, so that a little is told from nothing.
     """
-    top = max((value for value in values if value is not None), default=0.0)
-    return "".join(
-        " " if value is None
-        else BARS[math.ceil(value / top * (len(BARS) - 1)) if top > 0 and value > 0 else 0]
-        for value in values
-    )  # fmt: skip
+    highest = len(BARS) - 1
+
+    def level(value: float) -> int:
+        return (
+            min(highest, max(1, math.ceil(value / top * highest))) if value > 0 and top > 0 else 0
+        )
+
+    return "".join(" " if value is None else BARS[level(value)] for value in values)

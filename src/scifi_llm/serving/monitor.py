@@ -43,7 +43,9 @@ from ..console import run_main
 from ..errors import ToolkitError
 from ..openai_api import fetch
 from ..settings import number, setting
+from . import monitor_view as view
 from .gpu import load_nvml
+from .monitor_text import line
 from .report import Report
 from .watch import Watcher
 
@@ -124,8 +126,6 @@ def _require(report: Report, options: argparse.Namespace) -> None:
 
 def run(watcher: Watcher, options: argparse.Namespace) -> None:
     """Show what `watcher` sees in the form that the options and stdout ask for."""
-    from . import monitor_view as view
-
     if options.json:
         for report in reports(watcher, options):
             print(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False), flush=True)
@@ -139,7 +139,7 @@ def run(watcher: Watcher, options: argparse.Namespace) -> None:
                 show(watcher.look(), watcher.history)
     else:
         for report in reports(watcher, options):
-            print(view.line(report), flush=True)
+            print(line(report), flush=True)
 
 
 def main() -> int:

@@ -91,17 +91,21 @@ def _with_start(error: ToolkitError) -> ToolkitError:
 
 def http_url(text: str) -> str:
     """A base URL of the command line; /v1 is added where no path is given."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError(text)
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        form = "http://127.0.0.1:8000/v1"
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL such as {form}")
     return text.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
 
 
 def arguments(program: str, purpose: str) -> argparse.ArgumentParser:
     """The options that every check has."""
-    parser = argparse.ArgumentParser(
-        prog=program, description=purpose, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    example = f"example: ./{program} --base-url http://127.0.0.1:8001/v1"
+    parser = argparse.ArgumentParser(prog=program, description=purpose, epilog=example)
     default = f"http://127.0.0.1:{setting('VLLM_PORT')}/v1"
     parser.add_argument(
         "--base-url", type=http_url, default=default, metavar="URL", help=f"default: {default}"

@@ -89,7 +89,7 @@ class Report:
             "rates": {
                 "prompt_tokens_per_s": _rounded(self.per_second("prompt_tokens")),
                 "generation_tokens_per_s": _rounded(self.per_second("generation_tokens")),
-                "requests_per_s": _rounded(finished / self.last.seconds) if self.last else None,
+                "requests_per_s": _rounded(self.last.per_second(finished)) if self.last else None,
             },
             "gauges": {
                 "running": None if running is None else int(running),

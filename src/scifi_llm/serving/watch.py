@@ -65,7 +65,7 @@ class Watcher:
         known = not isinstance(self._nvml, str)
         gpus = read_gpus(self._nvml) if known else []
         return Report(
-            wall, self.url, problem, f"Start it with: {self.start}", self._down_since,
+            wall, self.url, problem, fix, self._down_since,
             self._version, self._restarts, now, told.last, told.counts(), told.seconds(),
             self._ask_proxy(at), gpus,
             None if gpus else ("no GPU answers NVML" if known else self._nvml),

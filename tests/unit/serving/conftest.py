@@ -28,6 +28,7 @@ class Fake:
     key: str = ""
     health: int = 200
     models: bytes | None = None
+    models_status: int = 200
     usage: bool = True
     done: bool = True
     buffered: bool = False
@@ -43,7 +44,7 @@ class Fake:
     slots: threading.Semaphore | None = None
     pause: threading.Barrier | None = None  # between the first and the last token
     counts: bool = True
-    noise: int = 0  # requests of others between two scrapes
+    noise: int = 0  # scrapes before each of which another client had a request
     engine_label: bool = True
     metrics: bytes | None = None
     sent: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +55,8 @@ class Fake:
             self.counted = [n + m for n, m in zip(self.counted, (1, PROMPT_TOKENS, made))]  # noqa: B905
 
     def scrape(self) -> bytes:
-        for _ in range(self.noise):
+        if self.noise:
+            self.noise -= 1
             self.count(7)
         engine = 'engine="0",' if self.engine_label else ""
         label = f'{{{engine}model_name="tiny"}}'
@@ -98,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         elif fake.key and self.headers["authorization"] != f"Bearer {fake.key}":
             self.error(401, "Unauthorized")
         elif fake.models is not None:
-            self.reply(200, fake.models)
+            self.reply(fake.models_status, fake.models)
         else:
             self.reply(200, {"data": [{"id": "tiny", "max_model_len": 8192}]})
 

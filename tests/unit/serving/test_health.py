@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from scifi_llm.errors import ToolkitError
-from scifi_llm.serving.health import main
+from scifi_llm.serving.health import main, one_by_one
 from scifi_llm.serving.probe import Stream, connect, http_url
 
 LOGS = "Read the logs: tail run/*.log"
@@ -77,7 +78,7 @@ def test_nothing_answers(run: Any, free_port: int) -> None:
 @pytest.mark.parametrize(
     ("change", "lines"),
     [
-        ({"health": 503}, ["health: HTTP 503: The server answered with an error. (T s)"]),
+        ({"health": 503}, [f"health: HTTP 503: The server answered with an error. (T s) {LOGS}"]),
         (
             {"usage": False},
             [
@@ -128,9 +129,7 @@ def test_nothing_answers(run: Any, free_port: int) -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_each_fault_is_named(
-    fake: Any, run: Any, change: dict[str, Any], lines: list[str]
-) -> None:
+def test_each_fault_is_named(fake: Any, run: Any, change: dict[str, Any], lines: list[str]) -> None:
     for name, value in change.items():
         setattr(fake, name, value)
     status, out, err = run(main, "--base-url", fake.url)
@@ -157,9 +156,16 @@ def test_no_openai_server(fake: Any, body: bytes) -> None:
         connect(fake.url)
 
 
-def test_the_key_of_the_environment(
-    fake: Any, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_proxy_says_itself_that_vllm_is_down(fake: Any, run: Any) -> None:
+    down = "Nothing answers at http://127.0.0.1:8000/v1. Start vLLM with: ./serve_vllm.sh"
+    fake.models_status, fake.models = 503, json.dumps({"error": {"message": down}}).encode()
+    assert run(main, "--base-url", fake.url)[::2] == (
+        1,
+        f"[ERROR] GET {fake.url}/models: HTTP 503: {down}\n",
+    )
+
+
+def test_the_key_of_the_environment(fake: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fake.key = "right"
     assert run(main, "--base-url", fake.url)[2] == (
         f"[ERROR] {fake.url} wants a key: Unauthorized Set it with: "
@@ -184,11 +190,16 @@ def test_base_urls(given: str, used: str) -> None:
     assert http_url(given) == used
 
 
-@pytest.mark.parametrize("given", ["localhost:8000", "ftp://a", "http://", "http://a:port", "http://["])
+@pytest.mark.parametrize(
+    "given", ["localhost:8000", "ftp://a", "http://", "http://a:port", "http://["]
+)
 def test_what_is_no_url(given: str, run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         run(main, "--base-url", given)
-    assert "argument --base-url: invalid http_url value" in capsys.readouterr().err
+    assert (
+        f"argument --base-url: {given!r} is no URL such as http://127.0.0.1:8000/v1"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("name", ["content", "reasoning", "reasoning_content"])
@@ -198,3 +209,18 @@ def test_text_under_every_name_counts(name: str) -> None:
     stream.take(f'data: {{"choices": [{{"delta": {{"{name}": "x"}}}}]}}', 2.0)
     stream.take(": a comment", 3.0)
     assert stream.times == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("times", "apart"),
+    [
+        ([0.0, 0.01, 0.02], True),
+        ([0.0, 0.01, 0.01001], True),
+        ([0.0, 0.00001, 0.00002], False),
+        ([0.0, 0.00001, 0.00002, 5.0], False),
+        ([0.0], False),
+        ([], False),
+    ],
+)
+def test_chunks_that_come_in_one_piece(times: list[float], apart: bool) -> None:
+    assert one_by_one(times) == apart

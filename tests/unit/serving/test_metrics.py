@@ -101,7 +101,12 @@ def test_figures_of_0_10_2_are_summed_over_engines_and_never_counted_twice(text:
     assert labelled(found.counts, "finished") == {"stop": 5, "length": 2, "abort": 1}
     # 75 of 0.02 s in the bucket from 0.01 to 0.025, 25 of 0.04 s in that up to 0.05.
     latency = labelled(found.counts, "inter_token_s")
-    assert (latency["0.01"], latency["0.025"], latency["0.05"], latency["+Inf"]) == (0, 75, 100, 100)
+    assert (latency["0.01"], latency["0.025"], latency["0.05"], latency["+Inf"]) == (
+        0,
+        75,
+        100,
+        100,
+    )
     assert quantile(0.5, latency) == pytest.approx(0.01 + 0.015 * 50 / 75)
     assert quantile(0.99, latency) == pytest.approx(0.025 + 0.025 * 24 / 25)
     # 5 up to 0.06, 4 up to 0.5, one of 3000 s beyond the last bound.
@@ -183,7 +188,10 @@ def test_a_restart_is_seen_by_the_start_time_where_the_counts_are_larger() -> No
 
 def test_ratio_of_nothing_is_unknown() -> None:
     assert ratio({}, "prefix_cache_hits", "prefix_cache_queries") is None
-    assert ratio({("prefix_cache_queries", ""): 0.0}, "prefix_cache_hits", "prefix_cache_queries") is None
+    assert (
+        ratio({("prefix_cache_queries", ""): 0.0}, "prefix_cache_hits", "prefix_cache_queries")
+        is None
+    )
 
 
 # --- quantiles -----------------------------------------------------------------------------------
