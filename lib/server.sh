@@ -81,6 +81,7 @@ refuse_second() {
         [[ ${DETACH:-} != yes ]] || wait_ready "$1" "$2" "$4" 900
         exit 0
     fi
+    clear_leftovers "$1" "$2"
     ! port_taken "$3" || die "Port $3 is taken by another program$(port_owner "$3")." \
         "Stop that program or choose another port (see: $0 --help)."
 }
@@ -149,24 +150,50 @@ any_left() {
     return 1
 }
 
-# stop_server NAME LABEL SECONDS: SIGTERM, wait, SIGKILL what is left of its own processes.
-stop_server() {
-    local name="$1" label="$2" limit="$3" pid started=$SECONDS member members=()
-    if ! pid="$(running_pid "$name")"; then
-        rm -f "$(pid_file "$name")"
-        log_ok "$label is not running."
-        return
-    fi
-    for member in $(family "$pid"); do members+=("$member:$(start_time "$member")"); done
+# leftovers NAME: pids of the process group of a server that was itself killed. Its engine lives on
+# in it and holds memory. A process group's number is not given away while it has members.
+leftovers() {
+    local pid started member
+    read -r pid started _ 2>/dev/null <"$(pid_file "$1")" || return 0
+    [[ -n $started ]] && ! start_time "$pid" >/dev/null || return 0
+    for member in $(family "$pid"); do
+        if tr '\0' ' ' <"/proc/$member/cmdline" 2>/dev/null | grep -qiE "${1%%-*}|multiprocessing"; then printf '%s\n' "$member"; fi
+    done
+}
+
+# end_processes LABEL SECONDS PID…: SIGTERM, wait, SIGKILL to what is left and still the same.
+end_processes() {
+    local label="$1" limit="$2" started=$SECONDS member members=()
+    for member in "${@:3}"; do members+=("$member:$(start_time "$member")"); done
     signal_all TERM "${members[@]%:*}"
     while any_left "${members[@]}" && ((SECONDS - started < limit)); do sleep 0.1; done
-    if any_left "${members[@]}"; then
-        log_warn "$label did not end within $limit s; killing it."
-        for member in "${members[@]}"; do
-            [[ $(start_time "${member%:*}") != "${member#*:}" ]] || signal_all KILL "${member%:*}"
-        done
-        while any_left "${members[@]}" && ((SECONDS - started < limit + 10)); do sleep 0.1; done
+    any_left "${members[@]}" || return 0
+    log_warn "$label did not end within $limit s; killing it."
+    for member in "${members[@]}"; do
+        [[ $(start_time "${member%:*}") != "${member#*:}" ]] || signal_all KILL "${member%:*}"
+    done
+    while any_left "${members[@]}" && ((SECONDS - started < limit + 10)); do sleep 0.1; done
+}
+
+# clear_leftovers NAME LABEL: end what a killed server left behind, and say so.
+clear_leftovers() {
+    local left
+    mapfile -t left < <(leftovers "$1")
+    ((${#left[@]})) || return 0
+    log_warn "$2 was killed; ending what it left running (pids ${left[*]})."
+    end_processes "What it left" 5 "${left[@]}"
+}
+
+# stop_server NAME LABEL SECONDS: end our server and its own processes, and nothing else.
+stop_server() {
+    local name="$1" label="$2" pid started=$SECONDS members
+    if pid="$(running_pid "$name")"; then
+        mapfile -t members < <(family "$pid")
+        end_processes "$label" "$3" "${members[@]}"
+        log_ok "$label stopped (pid $pid, $((SECONDS - started)) s)."
+    else
+        clear_leftovers "$name" "$label"
+        log_ok "$label is not running."
     fi
     rm -f "$(pid_file "$name")"
-    log_ok "$label stopped (pid $pid, $((SECONDS - started)) s)."
 }

@@ -137,8 +137,8 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def model_folders() -> Rows:
-    """Models on this disk: those that the toolkit made, and those of the hub."""
+def caches() -> Rows:
+    """Folders of models on this disk: what the toolkit made, and what came from the hub."""
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     rows: Rows = []
@@ -153,18 +153,26 @@ def model_folders() -> Rows:
     return rows
 
 
-def pins(lock: Path) -> dict[str, tuple[str, bool]]:
-    """name -> (version, whether it is for some machines only) of a lock's lines."""
-    found = {}
+def pins(lock: Path) -> dict[str, tuple[list[str], bool]]:
+    """name -> (versions, whether every machine has one) of a lock's lines.
+
+    A name may stand there several times, for several versions of Python.
+    """
+    found: dict[str, tuple[list[str], bool]] = {}
     for line in text_of(lock).splitlines():
         parts = re.match(r"([A-Za-z0-9._-]+)==([^\s;]+)", line)
         if parts:
-            found[_plain(parts[1])] = (parts[2], ";" in line)
+            versions, always = found.get(_plain(parts[1]), ([], False))
+            found[_plain(parts[1])] = ([*versions, parts[2]], always or ";" not in line)
     return found
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _short(version: str) -> str:
+    return re.sub(r"(\.0)+$", "", version)  # 1.0 and 1.0.0 are the same version
 
 
 def environment(name: str) -> tuple[str, Rows]:
@@ -181,12 +189,12 @@ def environment(name: str) -> tuple[str, Rows]:
     }
     wanted = pins(REPO / "requirements" / lock) if lock else {}
     rows: Rows = []
-    for package, (version, conditional) in sorted(wanted.items()):
-        if package in installed:
-            same = installed[package] == version
-            rows.append((package, installed[package], "" if same else f"differs: {version}"))
-        elif not conditional:
-            rows.append((package, "missing", f"differs: {version}"))
+    for package, (versions, always) in sorted(wanted.items()):
+        have = installed.get(package, "missing")
+        # What only some machines need may be missing: the markers are not evaluated here.
+        if have != "missing" or always:
+            same = _short(have) in map(_short, versions)
+            rows.append((package, have, "" if same else f"differs: {' or '.join(versions)}"))
     python = field_of(text_of(folder / "pyvenv.cfg"), "version") or "unknown"
     differing = sum(1 for row in rows if row[2])
     return (

@@ -25,11 +25,11 @@ from ..settings import defaults, setting
 from .inventory import (
     LOCKS,
     Rows,
+    caches,
     environment,
     gpu,
     human,
     machine,
-    model_folders,
     output,
     text_of,
     toolkit,
@@ -182,7 +182,7 @@ def document(base_url: str, environ: Mapping[str, str], home: str) -> str:
         table(("server", "pid", "serves", "state", "log"), pid_rows(run_folder())),
         "## Settings", table(("name", "value", "from"), settings(environ)),
         "Secrets: " + ", ".join(f"{n} {'set' if environ.get(n) else 'unset'}" for n in SECRETS),
-        "## Models on disk", table(("folder", "size"), model_folders()),
+        "## Caches of models", table(("folder", "size"), caches()),
     ]  # fmt: skip
     for name in LOCKS:
         line, rows = environment(name)

@@ -58,7 +58,7 @@ def test_a_machine_without_anything(run: Any, home: Path, free_port: int) -> Non
         "## GPU",
         "## Servers",
         "## Settings",
-        "## Models on disk",
+        "## Caches of models",
         "## Environment rag",
         "## Environment llm",
     ]
@@ -66,7 +66,7 @@ def test_a_machine_without_anything(run: Any, home: Path, free_port: int) -> Non
         "| address | listens | models |\n| --- | --- | --- |\n"
         f"| http://127.0.0.1:{free_port}/v1 | nobody | no answer |\n\nnone"
     )
-    assert section(text, "Models on disk") == (
+    assert section(text, "Caches of models") == (
         "| folder | size |\n| --- | --- |\n"
         "| ~/.cache/scifi-llm | no models |\n| ~/.cache/huggingface/hub | no models |"
     )
@@ -140,12 +140,11 @@ def test_servers_and_their_pid_files(
 
 
 def test_environments_and_models(run: Any, home: Path) -> None:
-    pins = inventory.pins(REPO / "requirements" / "rag.txt")
+    found = inventory.pins(REPO / "requirements" / "rag.txt")
+    pins = {name: versions for name, (versions, always) in found.items() if always}
     venv = home / ".venvs" / "rag"
     site = venv / "lib" / "python3.12" / "site-packages"
-    first, second, *others = sorted(
-        name for name, (_, conditional) in pins.items() if not conditional
-    )
+    first, second, *others = sorted(pins)
     for name, version in ((first, pins[first][0]), (second, "0.0.1"), ("stray", "1")):
         folder = site / f"{name.replace('-', '_')}-{version}.dist-info"
         folder.mkdir(parents=True)
@@ -231,3 +230,12 @@ def test_table() -> None:
 )
 def test_human(size: int, text: str) -> None:
     assert inventory.human(size) == text
+
+
+def test_a_lock_may_pin_a_package_for_each_python(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text(
+        "# made by uv\n--index-url x\nA_b==1.0 ; python_full_version < '3.12'\n"
+        "a-b==2 ; python_full_version >= '3.12'\nc==3+cpu\n"
+    )
+    assert inventory.pins(lock) == {"a-b": (["1.0", "2"], False), "c": (["3+cpu"], True)}
