@@ -6,7 +6,7 @@
 #   PORT        of vLLM (8000)
 #   --interval  seconds between two looks, 0.2 to 3600 (1)
 #   --once      look twice, one interval apart, print one table and end
-#   --json      print one JSON object a line; its keys: src/scifi_llm/serving/monitor.py
+#   --json      print one JSON object a line; its keys: src/scifi_llm/serving/monitor/main.py
 #
 # Without a terminal it prints one plain line per interval. It only reads, goes on through restarts
 # of the server, and ends with Ctrl+C (status 0). --once fails where no vLLM answers.
@@ -30,4 +30,4 @@ for word in "$@"; do
     esac
 done
 python="$(require_venv llm "./quickstart.sh")"
-exec "$python" -m scifi_llm.serving.monitor "$@"
+exec "$python" -m scifi_llm.serving.monitor.main "$@"

@@ -18,7 +18,8 @@
 #   ./quickstart.sh --stop
 # The first run takes about 6 minutes and 6 GB on a CPU machine, later ones about a minute. Run it
 # again after an interruption: what is done is skipped.
-bad="$(grep -ls $'\r' "$0" "$(dirname "$0")"/{,../../}lib/*.sh || :)"; if [[ -n $bad ]]; then printf "[ERROR] Line ends: CRLF in %s. Mend with, in the toolkit's folder: sed -i 's/\\\\r\$//' *.sh lib/* RAG/setup/* vllm/setup/*\n" "${bad//$'\n'/ }" >&2 && exit 1; fi # one line that ends in a comment works with CRLF, too
+bad="$(grep -ls $'\r' "$0" "$(dirname "$0")"/{,../../}lib/*.sh || :)"
+if [[ -n $bad ]]; then printf "[ERROR] Line ends: CRLF in %s. Mend with, in the toolkit's folder: sed -i 's/\\\\r\$//' *.sh lib/* RAG/*/*.* vllm/*/*.*\n" "${bad//$'\n'/ }" >&2 && exit 1; fi # one line that ends in a comment works with CRLF, too
 set -euo pipefail
 # shellcheck source=lib/common.sh
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"

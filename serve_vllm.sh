@@ -55,7 +55,7 @@ port="${words[1]:-$VLLM_PORT}"
 name="vllm-$port"
 
 case "${HOST:-127.0.0.1}" in
-127.* | localhost) ;;
+127.* | localhost | ::1) ;;
 *) log_warn "HOST=$HOST lets everyone on that network use this server; give it a key with: -- --api-key SECRET" ;;
 esac
 url="http://$(own_address "${HOST:-}"):$port"

@@ -4,7 +4,8 @@
 # Usage: ./stop_vllm.sh [PORT] [--timeout SECONDS] [--force]
 #
 #   PORT       8000
-#   --timeout  seconds that running requests get to finish, and the server to end (30)
+#   --timeout  seconds for running requests to finish and the server to end (30); 5 at least for
+#              the server
 #   --force    do not wait for running requests
 #
 # Exits 0 where nothing runs. Touches only processes that serve_vllm.sh started.
@@ -42,7 +43,7 @@ port="${port:-$VLLM_PORT}"
 
 # in_flight: requests that the server is at, or that wait for it.
 in_flight() {
-    http_get "http://127.0.0.1:$port/metrics" | awk '/^vllm:num_requests_(running|waiting)[{ ]/ { sum += $NF } END { print sum + 0 }'
+    http_get "http://$(own_address "${HOST:-}"):$port/metrics" | awk '/^vllm:num_requests_(running|waiting)[{ ]/ { sum += $NF } END { print sum + 0 }'
 }
 
 name="vllm-$port"
@@ -52,7 +53,8 @@ if [[ $force == no ]] && running_pid "$name" >/dev/null && requests="$(in_flight
     while ((SECONDS - started < limit)) && requests="$(in_flight)" && ((requests > 0)); do sleep 0.5; done
     ((requests == 0)) || log_warn "$requests requests are cut off."
 fi
-stop_server "$name" "vLLM on port $port" "$limit"
+waited=$((SECONDS - started))
+stop_server "$name" "vLLM on port $port" "$((limit - waited > 5 ? limit - waited : 5))"
 if port_taken "$port"; then
     log_warn "Port $port is still taken by a program that serve_vllm.sh did not start$(port_owner "$port")."
 else

@@ -89,14 +89,16 @@ refuse_second() {
 # start_detached NAME SERVED COMMAND…: run in a session of its own, with pid file and log under run/.
 # The child records itself before it becomes the server: a killed starter leaves no orphan unknown.
 start_detached() {
-    local name="$1" served="$2"
+    local name="$1" served="$2" log
     shift 2
-    mkdir -p "$RUN_DIR"
+    log="$(log_file "$name")"
+    { mkdir -p "$RUN_DIR" && printf 'Starting %s\n' "$*" >"$log"; } 2>/dev/null ||
+        die "The log $log cannot be written." "Free some disk space (see: df -h $RUN_DIR), or put logs elsewhere: RUN_DIR=DIR"
     # Descriptors 3 to 9 may be locks of the caller: a server must not hold them for days.
     # shellcheck disable=SC2016  # the child expands it
     setsid bash -c 'source "$REPO/lib/common.sh"; source "$REPO/lib/server.sh"
         name="$1" served="$2"; shift 2; write_pid "$name" "$$" "$served"; exec "$@"' starter "$name" "$served" "$@" \
-        >"$(log_file "$name")" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+        >>"$log" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
     local starter=$! _
     disown
     for _ in {1..50}; do

@@ -238,10 +238,12 @@ def served_model(base_url: str, api_key: str = "") -> str:
         response = client.get("models")
     if response.status_code != 200:
         raise ToolkitError(error_message(response.content))
-    names = [entry["id"] for entry in response.json().get("data", [])]
-    if not names:
-        raise ToolkitError(f"No model is served at {base_url}.", "Start one: ./serve_vllm.sh")
-    return str(names[0])
+    try:
+        return str(response.json()["data"][0]["id"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        raise ToolkitError(
+            f"No model is served at {base_url}.", "Start one: ./serve_vllm.sh"
+        ) from None
 
 
 @contextmanager

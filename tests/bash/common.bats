@@ -84,6 +84,8 @@ header() {
     stub uv <<<'exit 0'
     while read -r script; do
         case "$script" in
+        # Their words are read by Python; monitor_vllm.bats and health_checks.bats ask them.
+        ./monitor_vllm.sh | vllm/health_checks/*) continue ;;
         ./serve_vllm.sh) problem="Unknown option: --bogus See: $REPO/$script --help (options of vLLM go behind --)" ;;
         ./stop_vllm.sh | ./serve_rag_proxy.sh) problem="Unknown option: --bogus See: $REPO/$script --help" ;;
         ./run_tests.sh) problem="There is no part --bogus. See: $REPO/$script --help" ;;

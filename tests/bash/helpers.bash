@@ -136,7 +136,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 if os.environ.get("SERVE_STUBBORN"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if os.environ.get("SERVE_CHILD"):
-    child = subprocess.Popen(["sleep", "60"])
+    child = subprocess.Popen(["vllm-child", "60"], executable="sleep")
     with open(os.environ["SERVE_CHILD"], "w") as file:
         file.write(str(child.pid))
 threading.Timer(60, os._exit, [0]).start()

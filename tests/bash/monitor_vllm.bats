@@ -61,7 +61,7 @@ PY
 
 @test "the module's own help is answered by bare Python" {
     monitor "$REAL_PYTHON" -S -c "import sys; sys.path.insert(0, '$REPO/src'); sys.argv = ['x', '--help']
-from scifi_llm.serving import monitor; monitor.main()"
+from scifi_llm.serving.monitor.main import main; main()"
     ends_with_status 0
     stdout_has "usage: monitor_vllm.sh [-h] [--interval SECONDS] [--once] [--json] [PORT]"
 }

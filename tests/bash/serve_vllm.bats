@@ -263,7 +263,7 @@ MODELS
     hub_model Qwen/Qwen2.5-14B-Instruct
     serve ENGINE=cuda "$REPO/serve_vllm.sh" Qwen/Qwen2.5-14B-Instruct "$PORT" 9 32768 0.90 -- --tensor-parallel-size 2
     ends_with_status 0
-    stdout_has "[OK] Memory forecast: weights 27.5 GiB, KV cache 6.00 GiB a request of 32768 tokens; 4.7 of full length fit at once"
+    stdout_has "[OK] Memory forecast: weights 27.5 GiB, KV cache 6.00 GiB a request of 32768 tokens; 4.5 of full length fit at once"
     same "size" 2 "$(option --tensor-parallel-size)"
 }
 
@@ -480,4 +480,21 @@ CASES
     [[ $output == "[OK] vLLM on port $PORT stopped "* ]]
     wait_for grep -qx "it ended with 143" "$BOX/out"
     alive "${STARTED[0]}"
+}
+
+@test "what the user has asked for already is not proposed again" {
+    environment vllm 0.32.0
+    hub_model Qwen/Qwen2.5-14B-Instruct
+    serve ENGINE=cuda "$REPO/serve_vllm.sh" Qwen/Qwen2.5-14B-Instruct "$PORT" 9 131072 0.90 -- --quantization fp8
+    ends_with_status 1
+    [[ $stderr == *"  ./serve_vllm.sh Qwen/Qwen2.5-14B-Instruct $PORT 9 65536 0.90 -- --quantization fp8"$'\n'* ]] || same "stderr" "a shorter context" "$stderr"
+    [[ $stderr != *"--quantization fp8 --quantization"* ]]
+}
+
+@test "a request that only just does not fit is a warning that vLLM may refuse" {
+    environment vllm 0.10.2
+    hub_model Qwen/Qwen2.5-14B-Instruct
+    serve ENGINE=cuda "$REPO/serve_vllm.sh" Qwen/Qwen2.5-14B-Instruct "$PORT" 9 4096
+    ends_with_status 0
+    stderr_is "[WARN] Memory forecast: weights 27.5 GiB, KV cache 0.75 GiB a request of 4096 tokens; 0.0 of full length fit at once: vLLM may refuse to start. A smaller CONTEXT is safer."
 }

@@ -148,7 +148,7 @@ sleeper() {
     child="$(cat "$BOX/child")"
     run --separate-stderr clean "$REPO/stop_vllm.sh" "$PORT" --timeout 1
     ends_with_status 0
-    stderr_is "[WARN] vLLM on port $PORT did not end within 1 s; killing it."
+    stderr_is "[WARN] vLLM on port $PORT did not end within 5 s; killing it."
     [[ $output =~ ^"[OK] vLLM on port $PORT stopped (pid $PID, "[0-9]+" s)." ]]
     run alive "$PID"
     ends_with_status 1
@@ -291,4 +291,37 @@ time.sleep(60)' >"$BOX/pid"
     stub ss <<<'exit 127'
     run --separate-stderr lib -- refuse_second "$NAME" vLLM "$PORT" "$URL/health" some-model
     only_fails_with "Port $PORT is taken by another program. Stop that program or choose another port (see: probe --help)."
+}
+
+@test "what a killed server left running is ended by the next stop, a stranger is not" {
+    local child stranger
+    sleeper
+    stranger=$PID
+    detached SERVE_CHILD="$BOX/child"
+    wait_for test -s "$BOX/child"
+    child="$(cat "$BOX/child")"
+    kill -KILL "$PID"
+    wait_for gone "$PID"
+    alive "$child"
+    run --separate-stderr clean "$REPO/stop_vllm.sh" "$PORT"
+    ends_with_status 0
+    stderr_is "[WARN] vLLM on port $PORT was killed; ending what it left running (pids $child)."
+    stdout_has "[OK] vLLM on port $PORT is not running."
+    wait_for gone "$child"
+    alive "$stranger"
+}
+
+@test "a log that cannot be written is one error" {
+    PATH="/usr/sbin:/usr/bin:/bin" unshare --map-root-user --mount true 2>/dev/null || skip "unshare with mount namespaces"
+    cat >"$BOX/full" <<'SH'
+PATH="$PATH:/usr/sbin:/usr/bin:/bin"
+mount -t tmpfs -o size=4k tmpfs "$RUN_DIR"
+head -c 100000 /dev/zero >"$RUN_DIR/filler" 2>/dev/null
+source "$REPO/lib/common.sh"; source "$REPO/lib/server.sh"
+start_detached "$1" some-model sleep 60
+wait_ready "$1" "vLLM" "http://127.0.0.1:9/health" 5
+SH
+    run --separate-stderr clean "$(PATH="/usr/sbin:/usr/bin:/bin" type -P unshare)" --map-root-user --mount bash "$BOX/full" "$NAME"
+    ends_with_status 1
+    stderr_is "[ERROR] The log $RUN/$NAME.log cannot be written. Free some disk space (see: df -h $RUN), or put logs elsewhere: RUN_DIR=DIR"
 }

@@ -312,12 +312,18 @@ CASES
 }
 
 @test "7: versions are named; a difference or a vLLM that does not import is one error" {
-    llm_stub <<<'case "$*" in *"import torch"*) echo "torch 2.8.0, transformers 4.56.0, vLLM 0.10.2" ;; esac'
-    step 7_verify_install.sh ENGINE=cuda
+    llm_stub <<<'case "$*" in *"import torch"*) echo "torch 2.8.0, transformers 4.56.0, vLLM 0.10.2" ;; *serving.verify*) echo "[OK] vLLM generates: $*" ;; esac'
+    step 7_verify_install.sh ENGINE=cuda MODEL=some/model
     ends_with_status 0
     stdout_is "[OK] All versions are those of requirements/llm-cuda-documented.txt
 [OK] torch 2.8.0, transformers 4.56.0, vLLM 0.10.2
+[TEST] Generating a few words with some/model
+[OK] vLLM generates: -m scifi_llm.serving.verify some/model cuda
 [OK] Next: ./serve_vllm.sh"
+    llm_stub <<<'case "$*" in *serving.verify*) echo "out of memory" >&2; exit 1 ;; esac'
+    step 7_verify_install.sh ENGINE=cuda MODEL=some/model
+    ends_with_status 1
+    [[ $stderr == *"out of memory"*"[ERROR] vLLM does not generate with some/model; the last lines are above."* ]]
     llm_stub <<<'case "$*" in *check*) printf "numpy\ntorch\n"; exit 1 ;; esac'
     step 7_verify_install.sh ENGINE=cuda
     only_fails_with "These differ from requirements/llm-cuda-documented.txt: numpy torch Run: vllm/setup/4_install_vllm.sh"

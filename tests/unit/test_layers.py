@@ -23,7 +23,7 @@ HOMES = {
     "numpy": {"rag/"},
     "pip": {"environment.py"},
     "pynvml": {"serving/gpu.py"},
-    "rich": {"serving/monitor_view.py"},
+    "rich": {"serving/monitor/view.py"},
     "sentence_transformers": {"rag/embedding.py"},
     "torch": {"serving/models.py"},
     "transformers": {"rag/embedding.py", "serving/models.py"},

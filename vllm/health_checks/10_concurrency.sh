@@ -22,4 +22,4 @@ case " $* " in *" --help "* | *" -h "*)
     ;;
 esac
 python="$(require_venv llm "vllm/setup/2_create_venv.sh")"
-exec "$python" -m scifi_llm.serving.concurrency "$@"
+exec "$python" -m scifi_llm.serving.health.concurrency "$@"

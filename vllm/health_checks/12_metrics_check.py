@@ -19,4 +19,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 from scifi_llm.environment import launch
 
 if __name__ == "__main__":
-    launch("llm", "scifi_llm.serving.metrics_check")
+    launch("llm", "scifi_llm.serving.health.metrics_check")

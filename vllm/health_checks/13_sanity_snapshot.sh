@@ -22,6 +22,6 @@ case " $* " in *" --help "* | *" -h "*)
 esac
 # Any Python will do: it needs no package, and the environments may not be there.
 for python in python3 "$(venv_python llm)" "$(venv_python rag)"; do
-    ! "$python" -c '' 2>/dev/null || exec "$python" -m scifi_llm.serving.snapshot "$@"
+    ! "$python" -c '' 2>/dev/null || exec "$python" -m scifi_llm.serving.health.snapshot "$@"
 done
 die "No Python runs here." "Install it with: sudo apt install python3"

@@ -5,7 +5,8 @@
 #
 # Changes nothing. Environment: ENGINE=auto|cuda|cpu, VLLM_PORT=, RAG_PORT=, VENVS_DIR=
 # Next: vllm/setup/1_install_system_packages.sh
-bad="$(grep -ls $'\r' "$0" "$(dirname "$0")"/{,../../}lib/*.sh || :)"; if [[ -n $bad ]]; then printf "[ERROR] Line ends: CRLF in %s. Mend with, in the toolkit's folder: sed -i 's/\\\\r\$//' *.sh lib/* RAG/setup/* vllm/setup/*\n" "${bad//$'\n'/ }" >&2 && exit 1; fi # one line that ends in a comment works with CRLF, too
+bad="$(grep -ls $'\r' "$0" "$(dirname "$0")"/{,../../}lib/*.sh || :)"
+if [[ -n $bad ]]; then printf "[ERROR] Line ends: CRLF in %s. Mend with, in the toolkit's folder: sed -i 's/\\\\r\$//' *.sh lib/* RAG/*/*.* vllm/*/*.*\n" "${bad//$'\n'/ }" >&2 && exit 1; fi # one line that ends in a comment works with CRLF, too
 set -euo pipefail
 # shellcheck source=../../lib/common.sh
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/common.sh"
@@ -102,8 +103,8 @@ check_cuda_toolkit() {
 
 check_line_ends() {
     local bad
-    mapfile -t -n 3 bad < <(grep -lI $'\r$' "$REPO"/*.sh "$REPO"/lib/* "$REPO"/RAG/setup/* "$REPO"/vllm/setup/* 2>/dev/null)
-    ((${#bad[@]} == 0)) || die "Line ends: CRLF in ${bad[*]}." "Mend with: sed -i 's/\\r\$//' *.sh lib/* RAG/setup/* vllm/setup/*"
+    mapfile -t -n 3 bad < <(grep -lI $'\r$' "$REPO"/*.sh "$REPO"/lib/* "$REPO"/RAG/*/*.* "$REPO"/vllm/*/*.* 2>/dev/null)
+    ((${#bad[@]} == 0)) || die "Line ends: CRLF in ${bad[*]}." "Mend with: sed -i 's/\\r\$//' *.sh lib/* RAG/*/*.* vllm/*/*.*"
     log_ok "Line ends: LF"
 }
 

@@ -20,7 +20,8 @@ class OutOfMemoryForecast(ToolkitError):
 LONG_CONTEXT = 100_000
 FP8_CACHE = ("--kv-cache-dtype", "fp8")
 FP8_WEIGHTS = ("--quantization", "fp8")
-FLOAT32 = 2.0  # times the 16 bit of the profiles
+# Times the 16 bit of the profiles. Embedding and output layer stay 16 bit under fp8.
+FLOAT32, FP8, FP8_MODEL = 2.0, 0.5, 0.55
 
 
 def advise(
@@ -82,7 +83,7 @@ def advise_gpu(request: ServeRequest, profile: Profile, gpu_gib: float) -> None:
     if not gpu_gib or not profile.kv_bytes or not profile.weights_gib:
         log_warn(f"No memory forecast: the size of {request.model} or of the GPU is unknown.")
         return
-    memory = Memory(gpu_gib * cards(request), request.gpu_util)
+    memory = Memory(gpu_gib, request.gpu_util, cards(request))
     found = forecast(profile, request.context, memory, *scales(request))
     if not found.impossible:
         say_requests(request, found)
@@ -104,8 +105,10 @@ def say_requests(request: ServeRequest, found: Forecast) -> None:
     )
     if found.requests >= 2:
         log_ok(text)
-    else:
+    elif found.requests >= 1:
         log_warn(f"{text}. Others wait their turn.")
+    else:
+        log_warn(f"{text}: vLLM may refuse to start. A smaller CONTEXT is safer.")
 
 
 def cards(request: ServeRequest) -> int:
@@ -122,27 +125,31 @@ def cards(request: ServeRequest) -> int:
 
 def scales(request: ServeRequest) -> tuple[float, float]:
     """Size of (weights, KV cache) against the profile's 16 bit."""
-    weights = 0.5 if request.extra_value("--quantization", "-q").startswith("fp8") else 1.0
-    cache = 0.5 if request.extra_value("--kv-cache-dtype").startswith("fp8") else 1.0
+    weights = FP8_MODEL if request.extra_value("--quantization", "-q").startswith("fp8") else 1.0
+    cache = FP8 if request.extra_value("--kv-cache-dtype").startswith("fp8") else 1.0
     return weights, cache
 
 
 def remedies(request: ServeRequest, profile: Profile, memory: Memory) -> list[str]:
     """Commands that fit by the same forecast, the least change first."""
-    found = []
-    context = longest_context(profile, memory)
+
+    def fits(model: Profile, weights: float, cache: float) -> bool:
+        return not forecast(model, request.context, memory, weights, cache).impossible
+
+    found, (weights, cache) = [], scales(request)
+    context = longest_context(profile, memory, weights, cache)
     if 2048 <= context < request.context:
         found.append(request.command(context=context))
-    if not forecast(profile, request.context, memory, cache=0.5).impossible:
+    if cache == 1.0 and fits(profile, weights, FP8):
         found.append(request.command(*FP8_CACHE))
     smaller = profiles().get(profile.smaller)
-    if smaller and not forecast(smaller, request.context, memory).impossible:
+    if smaller and weights == 1.0 and fits(smaller, 1.0, cache):
         found.append(request.command(typed=profile.smaller))
-    if not profile.quantization:
-        for more, cache in ((FP8_WEIGHTS, 1.0), ((*FP8_WEIGHTS, *FP8_CACHE), 0.5)):
-            if not forecast(profile, request.context, memory, 0.5, cache).impossible:
-                found.append(request.command(*more))
-                break
+    if not profile.quantization and weights == 1.0:
+        if fits(profile, FP8_MODEL, cache):
+            found.append(request.command(*FP8_WEIGHTS))
+        elif cache == 1.0 and fits(profile, FP8_MODEL, FP8):
+            found.append(request.command(*FP8_WEIGHTS, *FP8_CACHE))
     return found
 
 
@@ -151,19 +158,19 @@ def advise_cpu(request: ServeRequest, profile: Profile, _: float) -> None:
     if not profile.kv_bytes:
         log_warn(f"No memory forecast: the size of {request.model} is unknown.")
         return
-    room = number("CPU_KV_CACHE_GIB", 1, 512)
+    room = int(number("CPU_KV_CACHE_GIB", 1, 512))
     kv_gib = profile.kv_bytes * FLOAT32 * request.context / GIB
     weights = profile.weights_gib * FLOAT32
     if kv_gib > room:
         raise OutOfMemoryForecast(
             f"The KV cache of one request of {request.context} tokens is {kv_gib:.1f} GiB; "
-            f"CPU_KV_CACHE_GIB is {room:g}.",
+            f"CPU_KV_CACHE_GIB is {room}.",
             f"Start it with: CPU_KV_CACHE_GIB={int(kv_gib) + 1} {request.command()}",
         )
     total = memory_gib()
     if total and weights + room > total:
         raise OutOfMemoryForecast(
-            f"{request.model} needs {weights:.1f} GiB and its KV cache {room:g} GiB; this machine "
+            f"{request.model} needs {weights:.1f} GiB and its KV cache {room} GiB; this machine "
             f"has {total:.1f} GiB.",
             "Take a smaller model, or a smaller cache: CPU_KV_CACHE_GIB=1",
         )

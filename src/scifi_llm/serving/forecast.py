@@ -12,15 +12,21 @@ OVERHEAD_GIB = 1.5
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory that a server may take: all cards together, or the KV cache of a CPU."""
+    """Memory that a server may take, of all its cards together."""
 
-    total_gib: float
+    card_gib: float
     share: float = 1.0
+    cards: int = 1
 
     @property
     def usable(self) -> float:
         """GiB that vLLM will take."""
-        return self.total_gib * self.share
+        return self.card_gib * self.share * self.cards
+
+    @property
+    def overhead(self) -> float:
+        """GiB of it that are neither weights nor KV cache."""
+        return OVERHEAD_GIB * self.cards
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,12 @@ def forecast(
     """Forecast for `context` tokens. Pure.
 
     KV cache of a request = kv_bytes × context; requests = (memory × share − weights − overhead)
-    / that. `weights` and `cache` scale them: 0.5 for fp8, 2 for float32. The overhead is an
+    / that. `weights` and `cache` scale them against 16 bit. The overhead is an
     estimate, so that `impossible` leaves it out.
     """
     weights_gib = profile.weights_gib * weights
     kv_gib = profile.kv_bytes * cache * context / GIB
-    left = memory.usable - weights_gib - OVERHEAD_GIB
+    left = memory.usable - weights_gib - memory.overhead
     return Forecast(
         weights_gib,
         kv_gib,
@@ -60,8 +66,10 @@ def forecast(
     )
 
 
-def longest_context(profile: Profile, memory: Memory) -> int:
+def longest_context(
+    profile: Profile, memory: Memory, weights: float = 1.0, cache: float = 1.0
+) -> int:
     """The longest context, a multiple of 1024, at which one request of full length fits."""
-    left = (memory.usable - profile.weights_gib - OVERHEAD_GIB) * GIB
-    tokens = int(left // profile.kv_bytes) if profile.kv_bytes and left > 0 else 0
+    left = (memory.usable - profile.weights_gib * weights - memory.overhead) * GIB
+    tokens = int(left // (profile.kv_bytes * cache)) if profile.kv_bytes and left > 0 else 0
     return min(tokens, profile.yarn or profile.context) // 1024 * 1024

@@ -60,7 +60,9 @@ def profile_of(model: str, model_path: str) -> Profile:
         return Profile()
     try:
         found = json.loads(config.read_text("utf-8"))
-        return from_config(found, weights_gib(folder))
+        # What is stored in float32 is half as large in the 16 bit that profiles are given in.
+        stored = str(found.get("dtype") or found.get("torch_dtype"))
+        return from_config(found, weights_gib(folder) / (2 if stored == "float32" else 1))
     except (ValueError, TypeError, AttributeError):
         raise ToolkitError(f"{config} is damaged.", "Copy or download the model anew.") from None
 
@@ -81,5 +83,6 @@ def from_config(config: dict[str, Any], weights: float) -> Profile:
 
 
 def weights_gib(folder: Path) -> float:
-    """Size of a folder's weights, in GiB; the GGUF and PyTorch copies beside them do not count."""
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors")) / GIB
+    """Size of a folder's weights, in GiB; other copies of them beside do not count."""
+    files = list(folder.glob("model*.safetensors")) or list(folder.glob("*.safetensors"))
+    return sum(file.stat().st_size for file in files) / GIB

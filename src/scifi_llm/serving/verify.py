@@ -11,6 +11,7 @@ import sys
 
 from ..console import log_ok, run_main
 from ..errors import ToolkitError
+from .engine import BACKEND, BACKEND_IS_A_FLAG, attention_backend, installed_vllm, release
 from .models import locate
 
 PROMPT = "The ship left the harbour at"
@@ -23,6 +24,8 @@ def generate(model: str, engine: str) -> str:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from vllm import LLM, SamplingParams
 
+    if engine == "cuda" and release(installed_vllm()) < BACKEND_IS_A_FLAG:
+        os.environ.setdefault(BACKEND, attention_backend())
     kind = {"dtype": "float32"} if engine == "cpu" else {}
     llm = LLM(locate(model), max_model_len=512, max_num_seqs=9, enforce_eager=True, **kind)
     sampling = SamplingParams(max_tokens=TOKENS, temperature=0.0)

@@ -22,14 +22,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scifi_llm.errors import ToolkitError
-from scifi_llm.serving import monitor, monitor_text, monitor_view
 from scifi_llm.serving.gpu import Gpu
-from scifi_llm.serving.history import BARS, WINDOW_S, History, Interval, sparkline
-from scifi_llm.serving.report import Proxy, Report
-from scifi_llm.serving.watch import Watcher, own_figures, proxy_of
+from scifi_llm.serving.monitor import main as monitor
+from scifi_llm.serving.monitor import text as monitor_text
+from scifi_llm.serving.monitor import view as monitor_view
+from scifi_llm.serving.monitor.history import BARS, WINDOW_S, History, Interval, sparkline
+from scifi_llm.serving.monitor.report import Proxy, Report
+from scifi_llm.serving.monitor.watch import Watcher, own_figures, proxy_of
 
-REPO = Path(__file__).resolve().parents[3]
-CURRENT = (Path(__file__).parent / "metrics_0_32_0.txt").read_text(encoding="utf-8")
+REPO = Path(__file__).resolve().parents[4]
+CURRENT = (Path(__file__).parents[1] / "metrics_0_32_0.txt").read_text(encoding="utf-8")
 URL, PROXY_URL = "http://127.0.0.1:8000", "http://127.0.0.1:8001"
 START = datetime.fromtimestamp(1795406875.7, UTC) + timedelta(minutes=2)
 HEALTH = json.dumps(
@@ -483,7 +485,7 @@ def test_the_live_view_gives_the_terminal_back(number: int, status: int) -> None
         probe.bind(("127.0.0.1", 0))
         free = str(probe.getsockname()[1])
     master, slave = pty.openpty()
-    words = [sys.executable, "-m", "scifi_llm.serving.monitor", free, "--interval", "0.2"]
+    words = [sys.executable, "-m", "scifi_llm.serving.monitor.main", free, "--interval", "0.2"]
     env = {**os.environ, "PYTHONPATH": str(REPO / "src"), "TERM": "xterm", "RAG_PORT": free}
     with subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, env=env) as process:
         os.close(slave)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from scifi_llm.errors import ToolkitError
-from scifi_llm.serving.health import main, one_by_one
-from scifi_llm.serving.probe import Stream, connect, http_url
+from scifi_llm.serving.health.api import main, one_by_one
+from scifi_llm.serving.health.probe import Stream, connect, http_url
 
 LOGS = "Read the logs: tail run/*.log"
 NEXT = "[OK] Next: vllm/health_checks/10_concurrency.sh\n"

@@ -1,6 +1,6 @@
 """Health check of a server of OpenAI's API: does it answer as clients expect?
 
-`vllm/health_checks/9_health.sh` is `python -m scifi_llm.serving.health`.
+`vllm/health_checks/9_health.sh` is `python -m scifi_llm.serving.health.api`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from ..console import log_error, log_next, log_ok, log_test, log_warn, run_main
-from ..errors import ToolkitError
-from ..openai_api import error_message
+from ...console import log_error, log_next, log_ok, log_test, log_warn, run_main
+from ...errors import ToolkitError
+from ...openai_api import error_message
 from .probe import (
     LOGS,
     Reply,

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ..console import log_error, log_next, log_ok, log_test, log_warn
-from ..errors import ToolkitError
-from ..openai_api import fetch
-from .metrics import Snapshot, difference, labelled, read, restarted
+from ...console import log_error, log_next, log_ok, log_test, log_warn
+from ...errors import ToolkitError
+from ...openai_api import fetch
+from ..metrics import Snapshot, difference, labelled, read, restarted
 from .probe import Target, arguments, connect, request, usage_of
 
 REQUESTS = 3

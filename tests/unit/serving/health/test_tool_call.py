@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scifi_llm.serving.tool_call import SCHEMA, SERVE, WEAK, faults, main
+from scifi_llm.serving.health.tool_call import SCHEMA, SERVE, WEAK, faults, main
 
 LOGS = "Read the logs: tail run/*.log"
 GOOD = '{"name": "Elena Ruhl", "field": "born"}'

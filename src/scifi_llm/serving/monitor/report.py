@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .gpu import Gpu
+from ..gpu import Gpu
+from ..metrics import PLAIN, Counts, Snapshot, labelled, quantile, ratio
 from .history import Interval
-from .metrics import PLAIN, Counts, Snapshot, labelled, quantile, ratio
 
 
 @dataclass(frozen=True)

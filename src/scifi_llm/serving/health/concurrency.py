@@ -1,7 +1,7 @@
 """Proof that a server works on several requests at the same time.
 
-`vllm/health_checks/10_concurrency.sh` is `python -m scifi_llm.serving.concurrency`. Each request is
-streamed; they overlap where a moment lies between the first and the last token of several.
+`vllm/health_checks/10_concurrency.sh` runs it. Each request is streamed; they overlap where a
+moment lies between the first and the last token of several.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from ..console import log_next, log_ok, log_test, log_warn, run_main
-from ..errors import ToolkitError
-from ..settings import number
+from ...console import log_next, log_ok, log_test, log_warn, run_main
+from ...errors import ToolkitError
+from ...settings import number
 from .probe import Stream, Target, arguments, connect, stream
 
 TOKENS = (48, 192)  # of each answer; the second where the first were too short to meet

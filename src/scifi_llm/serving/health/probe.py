@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ToolkitError
-from ..openai_api import CONNECT_SECONDS, error_message, sync_client
-from ..settings import setting
+from ...errors import ToolkitError
+from ...openai_api import CONNECT_SECONDS, error_message, sync_client
+from ...settings import setting
 
 # Connect, read, write, pool: long enough for a CPU that has other requests before ours.
 TIMEOUT = (CONNECT_SECONDS, 300.0, 300.0, 300.0)

@@ -8,10 +8,18 @@ from typing import Any
 
 import pytest
 
-from scifi_llm.serving import inventory
-from scifi_llm.serving.snapshot import listeners, main, pid_rows, public, redact, settings, table
+from scifi_llm.serving.health import inventory
+from scifi_llm.serving.health.snapshot import (
+    listeners,
+    main,
+    pid_rows,
+    public,
+    redact,
+    settings,
+    table,
+)
 
-REPO = Path(__file__).resolve().parents[3]
+REPO = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture

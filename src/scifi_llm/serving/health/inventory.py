@@ -13,7 +13,7 @@ import subprocess
 from importlib.metadata import distributions
 from pathlib import Path
 
-from ..paths import REPO, model_cache, venvs_dir
+from ...paths import REPO, model_cache, venvs_dir
 
 Rows = list[tuple[str, ...]]
 COMMAND_SECONDS = 20.0

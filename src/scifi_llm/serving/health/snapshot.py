@@ -1,7 +1,7 @@
 """One Markdown file about machine, environments, settings and servers, without secrets.
 
-`vllm/health_checks/13_sanity_snapshot.sh` is `python -m scifi_llm.serving.snapshot`. Standard
-library only: it tells also about a machine on which nothing is installed yet. Logs are private:
+`vllm/health_checks/13_sanity_snapshot.sh` runs it. Standard library only: it
+tells also about a machine on which nothing is installed yet. Logs are private:
 only their sizes are told.
 """
 
@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..console import log_next, log_ok, log_test, run_main
-from ..errors import ToolkitError
-from ..paths import REPO
-from ..settings import defaults, setting
+from ...console import log_next, log_ok, log_test, run_main
+from ...errors import ToolkitError
+from ...paths import REPO
+from ...settings import defaults, setting
 from .inventory import (
     LOCKS,
     Rows,

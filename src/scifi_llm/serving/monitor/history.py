@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from .metrics import Counts, total
+from ..metrics import Counts, total
 
 WINDOW_S = 60.0
 BARS = "▁▂▃▄▅▆▇█"

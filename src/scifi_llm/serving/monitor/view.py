@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..metrics import Counts, labelled
 from .history import WINDOW_S, History, sparkline
-from .metrics import Counts, labelled
-from .monitor_text import NOTHING, bar, both, gpu_text, per_second, proxy_text, share, uptime
 from .report import Report, summary
+from .text import NOTHING, bar, both, gpu_text, per_second, proxy_text, share, uptime
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

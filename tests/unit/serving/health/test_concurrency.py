@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from scifi_llm.errors import ToolkitError
-from scifi_llm.serving.concurrency import main, overlap, spans_of
-from scifi_llm.serving.probe import Stream
+from scifi_llm.serving.health.concurrency import main, overlap, spans_of
+from scifi_llm.serving.health.probe import Stream
 
 
 def lines(count: int) -> str:

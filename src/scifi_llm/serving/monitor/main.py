@@ -1,4 +1,4 @@
-"""Watch a running vLLM: `python -m scifi_llm.serving.monitor`, started by monitor_vllm.sh.
+"""Watch a running vLLM: `python -m scifi_llm.serving.monitor.main`, started by monitor_vllm.sh.
 
 `--json` prints one object a line per interval. What a server does not tell is null.
 
@@ -39,14 +39,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from ..console import run_main
-from ..errors import ToolkitError
-from ..openai_api import fetch
-from ..settings import number, setting
-from . import monitor_view as view
-from .gpu import load_nvml
-from .monitor_text import line
+from ...console import run_main
+from ...errors import ToolkitError
+from ...openai_api import fetch
+from ...settings import number, setting
+from ..gpu import load_nvml
+from . import view
 from .report import Report
+from .text import line
 from .watch import Watcher
 
 INTERVAL_S = (0.2, 3600.0)

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from .gpu import read_gpus
+from ..gpu import read_gpus
+from ..metrics import Snapshot, difference, read, restarted, samples
 from .history import History, Interval
-from .metrics import Snapshot, difference, read, restarted, samples
 from .report import Proxy, Report
 
 Fetch = Callable[[str, float], str | None]

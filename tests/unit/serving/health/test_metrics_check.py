@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from scifi_llm.serving.health.metrics_check import STATS, main, moved, scrape
 from scifi_llm.serving.metrics import Snapshot
-from scifi_llm.serving.metrics_check import STATS, main, moved, scrape
 
 OK = """\
 [OK] vllm:request_success: +3, 3 requests answered
@@ -92,6 +92,6 @@ def test_wrong_arguments(run: Any, count: str) -> None:
 
 @pytest.mark.parametrize("version", ["0_10_2", "0_32_0"])
 def test_real_texts_of_both_generations_hold_the_counters(fake: Any, version: str) -> None:
-    fake.metrics = (Path(__file__).parent / f"metrics_{version}.txt").read_bytes()
+    fake.metrics = (Path(__file__).parents[1] / f"metrics_{version}.txt").read_bytes()
     found = moved(Snapshot(), scrape(fake.url.removesuffix("/v1") + "/metrics"))
     assert min(found.requests, found.prompt_tokens, found.generation_tokens) > 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .gpu import Gpu
-from .metrics import labelled
+from ..gpu import Gpu
+from ..metrics import labelled
 from .report import Proxy, Report, summary
 
 NOTHING = "-"
