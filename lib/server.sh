@@ -92,7 +92,7 @@ start_detached() {
     local name="$1" served="$2" log
     shift 2
     log="$(log_file "$name")"
-    { mkdir -p "$RUN_DIR" && printf 'Starting %s\n' "$*" >"$log"; } 2>/dev/null ||
+    { mkdir -p "$RUN_DIR" && printf 'Starting %s\n' "$name" >"$log"; } 2>/dev/null ||
         die "The log $log cannot be written." "Free some disk space (see: df -h $RUN_DIR), or put logs elsewhere: RUN_DIR=DIR"
     # Descriptors 3 to 9 may be locks of the caller: a server must not hold them for days.
     # shellcheck disable=SC2016  # the child expands it

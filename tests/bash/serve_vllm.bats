@@ -453,7 +453,7 @@ CASES
     program "$VENVS/llm/bin/vllm" <<<'sleep 0.5; echo "RuntimeError: no memory left"; exit 1'
     serve ENGINE=cpu "$REPO/serve_vllm.sh" $BUNDLED "$PORT" --detach
     ends_with_status 1
-    stderr_is $'RuntimeError: no memory left\n'"[ERROR] vLLM ended before it was ready; the last lines of $RUN/vllm-$PORT.log are above."
+    stderr_is "Starting vllm-$PORT"$'\nRuntimeError: no memory left\n'"[ERROR] vLLM ended before it was ready; the last lines of $RUN/vllm-$PORT.log are above."
 }
 
 @test "a server in the foreground is stopped from another terminal" {
