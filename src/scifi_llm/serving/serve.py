@@ -12,9 +12,10 @@ from pathlib import Path
 
 from ..console import run_main
 from .advice import advise
-from .engine import build_command, installed_vllm
+from .engine import build_command
 from .profiles import profile_of
 from .request import parse
+from .versions import installed_vllm
 
 
 def gpu_gib() -> float:

@@ -11,8 +11,9 @@ import sys
 
 from ..console import log_ok, run_main
 from ..errors import ToolkitError
-from .engine import BACKEND, BACKEND_IS_A_FLAG, attention_backend, installed_vllm, release
+from .engine import BACKEND, BACKEND_IS_A_FLAG, attention_backend
 from .models import locate
+from .versions import installed_vllm, release
 
 PROMPT = "The ship left the harbour at"
 TOKENS = 8

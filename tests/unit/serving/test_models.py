@@ -39,14 +39,33 @@ def test_a_missing_hub_model_names_the_command() -> None:
         models.prepare("Qwen/Qwen2.5-7B-Instruct")
 
 
-def test_folders_and_gguf_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["0.10.2", "0.32.0+cu128"])
+def test_folders_and_gguf_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    info = tmp_path / "site" / f"vllm-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
     with pytest.raises(ToolkitError, match="holds no model"):
         models.locate(str(tmp_path))
     with pytest.raises(ToolkitError, match="holds no model"):
         models.prepare("~/nowhere/at/all")
     gguf = tmp_path / "m.gguf"
     gguf.write_bytes(b"GGUF")
-    assert models.locate(str(gguf)) == str(gguf)
+    if version == "0.10.2":  # it reads such files itself
+        assert models.locate(str(gguf)) == str(gguf)
+        return
+    with pytest.raises(ToolkitError, match=r"reads no GGUF files; m\.gguf must be conv") as caught:
+        models.locate(str(gguf))
+    assert caught.value.fix == f"Run: MODEL={gguf} vllm/setup/6_download_model.sh"
+    with pytest.raises(ToolkitError, match=r"m\.gguf cannot be converted"):
+        models.prepare(str(gguf))
+    assert not list((tmp_path / "cache").glob("*.tmp"))
+    folder = models.converted(gguf)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    assert models.locate(str(gguf)) == str(folder)
 
 
 def test_without_a_token_the_ungated_model_is_taken(

@@ -40,7 +40,9 @@ def test_a_profile_from_a_config() -> None:
         "max_position_embeddings": 8192,
         "rope_theta": 100000,
     }
-    assert from_config(config, 0.25) == Profile(
+    assert from_config(config, 0.25).tool_parser == "hermes"
+    assert from_config(config, 0.25, '{"[TOOL_CALLS]": 9}').tool_parser == "mistral"
+    assert from_config(config, 0.25, '"<|python_tag|>"') == Profile(
         context=8192,
         rope_theta=100000.0,
         tool_parser="llama3_json",
