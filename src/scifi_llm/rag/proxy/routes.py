@@ -11,7 +11,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from ...errors import ToolkitError
-from ...openai_api import Upstream, UpstreamError, error_body, error_message, relay, sse
+from ...openai_api import (
+    Upstream,
+    UpstreamError,
+    error_body,
+    error_message,
+    last_user_index,
+    relay,
+    sse,
+    text_of,
+)
 from .. import store
 from .injection import Injected, find, inject
 from .settings import ProxySettings, RagOptions, rag_options
@@ -236,8 +245,6 @@ async def search(request: Request) -> Response:
 
 def search_query(body: dict[str, Any]) -> str:
     """`query`, else the text of the newest user message, else ""."""
-    from ...openai_api import last_user_index, text_of
-
     query, messages = body.get("query"), body.get("messages")
     if isinstance(query, str):
         return query.strip()
