@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from .console import log_ok, log_warn, run_main
+from .console import Parser, log_ok, log_warn, run_main
 from .errors import ToolkitError
 from .openai_api import served_model, stream_chat
 from .settings import setting
@@ -80,7 +79,7 @@ def report(answer: Answer) -> None:
 
 def main() -> int:
     """Entry of `python -m scifi_llm.ask`."""
-    parser = argparse.ArgumentParser(prog="ask", description="Ask a question through the proxy.")
+    parser = Parser(prog="ask", description="Ask a question through the proxy.")
     default = f"http://127.0.0.1:{setting('RAG_PORT')}/v1"
     parser.add_argument("--base-url", default=default, metavar="URL", help=f"default: {default}")
     parser.add_argument("--model", metavar="NAME", help="default: the first that is served")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from .errors import ToolkitError
 
@@ -54,6 +55,15 @@ def log_warn(text: str) -> None:
 def log_error(problem: str, fix: str = "") -> None:
     """Say what failed and the command that mends it."""
     print(f"[ERROR] {problem}" + (f" {fix}" if fix else ""), file=sys.stderr, flush=True)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one [ERROR] line; its exit status stays 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and how to see what is right."""
+        log_error(f"{message[:1].upper()}{message[1:]}.", f"See: {self.prog} --help")
+        sys.exit(2)
 
 
 def run_main(main: Callable[[], int | None]) -> int:

@@ -79,3 +79,14 @@ def test_progress_yields_everything_and_stays_silent_when_fast(
 ) -> None:
     assert list(console.progress(range(5), 5, "Embedding")) == [0, 1, 2, 3, 4]
     assert capsys.readouterr().err == ""
+
+
+def test_wrong_arguments_are_one_error(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = console.Parser(prog="4_query.py")
+    parser.add_argument("question", metavar="QUESTION")
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args([])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "[ERROR] The following arguments are required: QUESTION. See: 4_query.py --help\n"
+    )

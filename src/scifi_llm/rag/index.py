@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..console import log_next, log_ok, log_test, log_warn
+from ..console import Parser, log_next, log_ok, log_test, log_warn
 from ..errors import ToolkitError
 from ..paths import chroma_dir, chunks_dir
 from ..settings import setting
@@ -125,7 +124,7 @@ def build(chunks_folder: Path, root: Path, asked: str | None, name: str, rebuild
 
 def main() -> int:
     """Entry of RAG/2_embed_and_store.py."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="2_embed_and_store.py",
         description="Embed the sections of chunks/ and publish them as a Chroma collection.",
         epilog="example: ./2_embed_and_store.py --model balanced --collection scifi_world",

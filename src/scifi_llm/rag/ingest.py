@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..console import log_next, log_ok, log_test, log_warn
+from ..console import Parser, log_next, log_ok, log_test, log_warn
 from ..documents import Reading, Section, note_files, read_folder
 from ..errors import ToolkitError
 from ..paths import EXAMPLE_WORLD, chunks_dir, data_dir
@@ -92,7 +91,7 @@ def previous_source(folder: Path) -> str:
 
 def main() -> int:
     """Entry of RAG/1_ingest.py."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="1_ingest.py",
         description="Read the author's notes and write their sections to chunks/.",
         epilog="example: ./1_ingest.py --data ~/novel/notes",

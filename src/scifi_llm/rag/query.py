@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import textwrap
 from datetime import datetime
 from pathlib import Path
 
-from ..console import keep_stdout_for_data, log_ok, log_warn
+from ..console import Parser, keep_stdout_for_data, log_ok, log_warn
 from ..errors import ToolkitError
 from ..paths import chroma_dir, query_results_dir
 from .index import choose_collection
@@ -34,7 +33,7 @@ def show(passages: list[Passage]) -> None:
 
 def main() -> int:
     """Entry of RAG/4_query.py."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="4_query.py",
         description="Show the passages that a question finds in a collection.",
         epilog='example: ./4_query.py "What are Elena\'s key traits?" --as-of 2',

@@ -6,7 +6,7 @@ import argparse
 import logging
 import os
 
-from ...console import log_ok, log_test
+from ...console import Parser, log_ok, log_test
 from ...errors import ToolkitError
 from ...openai_api import async_client
 from ...paths import chroma_dir
@@ -34,7 +34,7 @@ def settings_of(options: argparse.Namespace) -> ProxySettings:
 
 def main() -> int:
     """Entry of RAG/serve_rag_proxy.py."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="serve_rag_proxy.py",
         description="Serve OpenAI's API with the canon of a collection put before the model.",
         epilog="example: ./serve_rag_proxy.py scifi_world --upstream http://localhost:8000/v1",
