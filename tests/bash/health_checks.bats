@@ -78,14 +78,14 @@ environment() { ln -s "$REAL_RAG" "$VENVS/llm"; }
         check "$CHECKS/$script" --wrong
         ends_with_status 2
         stdout_is ""
-        stderr_has "$script: error: unrecognized arguments: --wrong"
+        stderr_is "[ERROR] Unrecognized arguments: --wrong. See: $script --help"
         check "$CHECKS/$script" --base-url localhost:8000
         ends_with_status 2
-        stderr_has "$script: error: argument --base-url: 'localhost:8000' is no URL such as http://127.0.0.1:8000/v1"
+        stderr_is "[ERROR] Argument --base-url: 'localhost:8000' is no URL such as http://127.0.0.1:8000/v1. See: $script --help"
     done
     check "$CHECKS/10_concurrency.sh" --requests 1
     ends_with_status 2
-    stderr_has "10_concurrency.sh: error: --requests must be from 2 to 64"
+    stderr_is "[ERROR] --requests must be from 2 to 64. See: 10_concurrency.sh --help"
 }
 
 @test "the snapshot needs neither environment nor server, and holds no secret" {

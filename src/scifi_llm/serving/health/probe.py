@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...console import Parser
 from ...errors import ToolkitError
 from ...openai_api import CONNECT_SECONDS, error_message, sync_client
 from ...settings import setting
@@ -105,7 +106,7 @@ def http_url(text: str) -> str:
 def arguments(program: str, purpose: str) -> argparse.ArgumentParser:
     """The options that every check has."""
     example = f"example: ./{program} --base-url http://127.0.0.1:8001/v1"
-    parser = argparse.ArgumentParser(prog=program, description=purpose, epilog=example)
+    parser = Parser(prog=program, description=purpose, epilog=example)
     default = f"http://127.0.0.1:{setting('VLLM_PORT')}/v1"
     parser.add_argument(
         "--base-url", type=http_url, default=default, metavar="URL", help=f"default: {default}"

@@ -7,7 +7,6 @@ only their sizes are told.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -18,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ...console import log_next, log_ok, log_test, run_main
+from ...console import Parser, log_next, log_ok, log_test, run_main
 from ...errors import ToolkitError
 from ...paths import REPO
 from ...settings import defaults, setting
@@ -193,7 +192,7 @@ def document(base_url: str, environ: Mapping[str, str], home: str) -> str:
 
 def main() -> int:
     """Entry of 13_sanity_snapshot.sh."""
-    parser = argparse.ArgumentParser(prog="13_sanity_snapshot.sh")
+    parser = Parser(prog="13_sanity_snapshot.sh")
     default = f"http://127.0.0.1:{setting('VLLM_PORT')}/v1"
     parser.add_argument("--base-url", type=http_url, default=default, metavar="URL")
     parser.add_argument("--out", type=Path, metavar="FILE")

@@ -197,7 +197,7 @@ def test_what_is_no_url(given: str, run: Any, capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit, match="2"):
         run(main, "--base-url", given)
     assert (
-        f"argument --base-url: {given!r} is no URL such as http://127.0.0.1:8000/v1"
+        f"[ERROR] Argument --base-url: {given!r} is no URL such as http://127.0.0.1:8000/v1"
         in capsys.readouterr().err
     )
 
