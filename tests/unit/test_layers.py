@@ -25,6 +25,7 @@ HOMES = {
     "pynvml": {"serving/gpu.py"},
     "rich": {"serving/monitor/view.py"},
     "sentence_transformers": {"rag/embedding.py"},
+    "tokenizers": {"rag/tokens.py"},
     "torch": {"serving/models.py"},
     "transformers": {"rag/embedding.py", "serving/models.py"},
     "vllm": {"serving/verify.py"},

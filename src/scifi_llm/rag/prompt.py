@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .retrieval import Passage
+from .passages import Passage
 
 OPEN, CLOSE = "<canon>", "</canon>"
 INTRODUCTION = (
@@ -23,7 +23,7 @@ def canon_block(passages: Sequence[Passage]) -> str:
     if not passages:
         return ""
     notes = (
-        f"<note source={_quoted(passage.chunk.context)}>\n{_escaped(passage.chunk.text)}\n</note>"
+        f"<note source={_quoted(passage.chunk.context)}>\n{_escaped(passage.text)}\n</note>"
         for passage in passages
     )
     return "\n".join([OPEN, INTRODUCTION, *notes, CLOSE])

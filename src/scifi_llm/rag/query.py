@@ -11,7 +11,8 @@ from ..console import Parser, keep_stdout_for_data, log_ok, log_warn
 from ..errors import ToolkitError
 from ..paths import chroma_dir, query_results_dir
 from .index import choose_collection
-from .retrieval import Passage, Retriever, SearchRequest
+from .passages import Passage, SearchRequest
+from .retrieval import Retriever
 
 
 def write_log(folder: Path, answer: dict[str, object]) -> Path:
@@ -53,9 +54,10 @@ def main() -> int:
         raise ToolkitError("The question is empty.", 'Ask one: ./4_query.py "Who is Elena?"')
     root = chroma_dir()
     retriever = Retriever(root, choose_collection(options.collection, root))
-    passages = retriever.search(
-        SearchRequest(options.question, None, options.as_of, options.pov, options.top_k)
+    request = SearchRequest(
+        options.question, as_of=options.as_of, pov=options.pov, top_k=options.top_k
     )
+    passages = retriever.search(request).passages
     answer = {"query": options.question, "results": [p.result() for p in passages]}
     if options.json:
         print(json.dumps(answer, ensure_ascii=False, indent=2))

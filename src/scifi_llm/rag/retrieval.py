@@ -3,74 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import ToolkitError
 from ..settings import setting
 from . import embedding, store
 from .canon import visible
-from .chunking import Chunk
-
-CHARACTERS_PER_TOKEN = (
-    4.0  # an estimate for English prose; the serving model's own count may differ
-)
-
-
-@dataclass(frozen=True)
-class SearchRequest:
-    """A question and its rules. None asks for the default or for no rule."""
-
-    query: str
-    collection: str | None = None
-    as_of: int | None = None
-    pov: str | None = None
-    top_k: int | None = None
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A chunk that was found: `score` is its cosine similarity, `why` the route that found it."""
-
-    chunk: Chunk
-    score: float
-    why: str
-
-    def source(self) -> dict[str, Any]:
-        """Where it stands and why it was taken, without its text."""
-        return {
-            "path": self.chunk.note.path,
-            "heading": self.chunk.context,
-            "score": round(self.score, 4),
-            "why": self.why,
-        }
-
-    def result(self) -> dict[str, Any]:
-        """`source` with the text."""
-        return {**self.source(), "text": self.chunk.text}
-
-
-def estimate_tokens(text: str) -> int:
-    """Tokens of `text`, estimated from its characters."""
-    return int(len(text) / CHARACTERS_PER_TOKEN) + 1
-
-
-def fit_budget(
-    passages: Iterable[Passage], budget: int, count: Callable[[str], int] = estimate_tokens
-) -> list[Passage]:
-    """Whole passages, best first, whose tokens stay within `budget`. Pure.
-
-    A passage that does not fit is passed over and a shorter one behind it may still be taken.
-    """
-    taken, left = [], budget
-    for passage in passages:
-        cost = count(passage.chunk.embedded)
-        if cost <= left:
-            taken.append(passage)
-            left -= cost
-    return taken
+from .passages import Dropped, Found, Passage, SearchRequest
 
 
 class Retriever:
@@ -105,15 +44,35 @@ class Retriever:
                 self._models[name] = embedding.load(name)
             return self._models[name]
 
-    def search(self, request: SearchRequest) -> list[Passage]:
-        """Passages for a question, best first, at most `top_k`.
+    def search(self, request: SearchRequest) -> Found:
+        """The passages of a question, best first, at most `top_k`.
 
         The canon rules choose what is ranked, and are asked again of what is returned. Raises
         ToolkitError where the collection or its model cannot be had.
         """
         if not request.query.strip():
-            return []
-        collection = self.collection(request.collection)
+            return Found("", [])
+        limit = request.top_k or int(setting("TOP_K"))
+        found: list[Passage] = []
+        for name in request.collections or (self.default,):
+            found += self._ranked(self.collection(name), request, limit)
+        best = sorted(found, key=lambda passage: -passage.score)
+        kept = [p for p in best if visible(p.chunk.note, request.as_of, request.pov)]
+        rest = [Dropped(p, f"beyond the first {limit}") for p in kept[limit:]]
+        return Found(request.query, kept[:limit], rest)
+
+    def always(self, request: SearchRequest) -> list[Passage]:
+        """The notes marked `always` that the rules show, in the order of their paths."""
+        return [
+            Passage(name, (chunk,), 1.0, "always", {"always": True})
+            for name in request.collections or (self.default,)
+            for chunk in self.collection(name).chunks.values()
+            if chunk.note.always and visible(chunk.note, request.as_of, request.pov)
+        ]
+
+    def _ranked(
+        self, collection: store.Collection, request: SearchRequest, limit: int
+    ) -> list[Passage]:
         embedder = self.embedder(collection.manifest.model)
         if embedder.dimension != collection.manifest.dimension:
             name = collection.manifest.name
@@ -122,21 +81,15 @@ class Retriever:
                 f"{embedder.dimension}.",
                 f"Build it anew: RAG/2_embed_and_store.py --collection {name} --rebuild",
             )
-        limit = request.top_k or int(setting("TOP_K"))
-        found = collection.query(
-            embedder.encode_query(request.query), limit, self._allowed(collection, request)
-        )
-        passages = [
-            Passage(collection.chunks[id_], score, f"dense {score:.2f}") for id_, score in found
-        ]
-        return [p for p in passages if visible(p.chunk.note, request.as_of, request.pov)]
-
-    @staticmethod
-    def _allowed(collection: store.Collection, request: SearchRequest) -> list[str] | None:
-        if request.as_of is None and request.pov is None:
-            return None
-        return [
+        name = collection.manifest.name
+        allowed = [
             id_
             for id_, chunk in collection.chunks.items()
             if visible(chunk.note, request.as_of, request.pov)
+            and f"{name}/{id_}" not in request.exclude
+        ]
+        found = collection.query(embedder.encode_query(request.query), limit, allowed)
+        return [
+            Passage(name, (collection.chunks[id_],), score, f"dense {score:.2f}", {"dense": score})
+            for id_, score in found
         ]

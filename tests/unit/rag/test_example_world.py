@@ -11,7 +11,8 @@ import pytest
 from scifi_llm.documents import read_folder
 from scifi_llm.paths import EXAMPLE_WORLD, chroma_dir, chunks_dir
 from scifi_llm.rag.ingest import sections_file, write_sections
-from scifi_llm.rag.retrieval import Retriever, SearchRequest
+from scifi_llm.rag.passages import SearchRequest
+from scifi_llm.rag.retrieval import Retriever
 
 QUESTIONS: list[dict[str, Any]] = [
     json.loads(line)
@@ -34,14 +35,14 @@ def test_what_a_question_must_not_see_is_never_found(retriever: Retriever) -> No
     assert len(asked) >= 24
     for question in asked:
         request = SearchRequest(
-            question["query"], None, question.get("as_of"), question.get("pov"), 50
+            question["query"], as_of=question.get("as_of"), pov=question.get("pov"), top_k=50
         )
-        found = {passage.chunk.note.path for passage in retriever.search(request)}
+        found = {passage.chunk.note.path for passage in retriever.search(request).passages}
         assert not found & set(question["forbidden"]), question["id"]
         assert found
 
 
 def test_the_first_question_finds_elena(retriever: Retriever) -> None:
-    (first,) = retriever.search(SearchRequest(QUESTIONS[0]["query"], top_k=1))
+    (first,) = retriever.search(SearchRequest(QUESTIONS[0]["query"], top_k=1)).passages
     assert first.chunk.note.path == QUESTIONS[0]["gold"][0]
     assert first.chunk.heading[-1] == "Key traits"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from scifi_llm.documents import Note
 from scifi_llm.rag.chunking import Chunk
+from scifi_llm.rag.passages import Passage
 from scifi_llm.rag.prompt import INTRODUCTION, canon_block
-from scifi_llm.rag.retrieval import Passage
 
 
 def passage(text: str, title: str = "Elena Ruhl", heading: tuple[str, ...] = ()) -> Passage:
-    return Passage(Chunk("1", Note("a.md", title), heading, text, 0, len(text)), 0.5, "dense 0.50")
+    chunk = Chunk("1", Note("a.md", title), heading, text, 0, len(text))
+    return Passage("novel", (chunk,), 0.5, "dense 0.50")
 
 
 def test_the_block_is_exactly_this() -> None:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from ...openai_api import Upstream
-from .injection import Searcher
+from ..passages import Searcher
 from .routes import refusal, router
 from .settings import ProxySettings
 

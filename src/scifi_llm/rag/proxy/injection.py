@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ...errors import ToolkitError
 from ...openai_api import last_user_index, prepend_text, text_of
+from ..passages import Passage, Searcher, SearchRequest, fit_budget
 from ..prompt import canon_block
-from ..retrieval import Passage, SearchRequest, fit_budget
+from ..tokens import estimate
 from .settings import ProxySettings, RagOptions
-
-
-class Searcher(Protocol):
-    """What the proxy needs of a retriever; tests bring their own."""
-
-    def search(self, request: SearchRequest) -> list[Passage]:
-        """Passages, best first."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +28,14 @@ async def find(
     searcher: Searcher, query: str, options: RagOptions, settings: ProxySettings
 ) -> list[Passage]:
     """Passages within the budget; raises ToolkitError or TimeoutError where none can be had."""
-    request = SearchRequest(query, options.collection, options.as_of, options.pov, options.top_k)
+    named = (options.collection,) if options.collection else ()
+    request = SearchRequest(
+        query, collections=named, as_of=options.as_of, pov=options.pov, top_k=options.top_k
+    )
     async with asyncio.timeout(settings.retrieval_seconds):
-        passages = await asyncio.to_thread(searcher.search, request)
+        found = await asyncio.to_thread(searcher.search, request)
     budget = settings.budget_tokens if options.budget_tokens is None else options.budget_tokens
-    return fit_budget(passages, budget)
+    return fit_budget(found.passages, budget, estimate)[0]
 
 
 async def inject(

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from scifi_llm.errors import ToolkitError
-from scifi_llm.rag.retrieval import Passage, SearchRequest
+from scifi_llm.rag.passages import Found, Passage, SearchRequest
 
 Client = Callable[..., httpx.AsyncClient]
 QUESTION = {"role": "user", "content": "Who repairs the sounders?"}
@@ -181,10 +181,13 @@ class Broken:
     def __init__(self, error: Exception | float) -> None:
         self.error = error
 
-    def search(self, request: SearchRequest) -> list[Passage]:
+    def search(self, request: SearchRequest) -> Found:
         if isinstance(self.error, Exception):
             raise self.error
         time.sleep(self.error)
+        return Found("", [])
+
+    def always(self, request: SearchRequest) -> list[Passage]:
         return []
 
 
