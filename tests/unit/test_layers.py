@@ -18,7 +18,7 @@ HOMES = {
     "chromadb": {"rag/store.py"},
     "fastapi": {"rag/proxy/"},
     "uvicorn": {"rag/proxy/"},
-    "httpx": {"openai_api.py", "rag/proxy/app.py"},
+    "httpx": {"openai_api/", "rag/proxy/"},
     "huggingface_hub": {"hub.py"},
     "numpy": {"rag/"},
     "pip": {"environment.py"},

@@ -1,0 +1,115 @@
+"""The upstream server: asked with httpx, relayed as bytes, each of its failures with a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .messages import error_body
+from .sse import BeforeDone, sse
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 1800.0  # a long prompt on a CPU takes minutes before its first token
+
+
+class UpstreamError(Exception):
+    """The upstream could not be asked: `status` and `message` are for the client."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def async_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """The client for an upstream on this machine: no environment proxy, long reads."""
+    import httpx
+
+    return httpx.AsyncClient(
+        transport=transport,
+        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+        trust_env=False,
+    )
+
+
+class Upstream:
+    """A server of OpenAI's API. `base_url` ends with /v1; `api_key` replaces the client's."""
+
+    def __init__(self, client: httpx.AsyncClient, base_url: str, api_key: str = "") -> None:
+        self.client = client
+        self.base_url = base_url.rstrip("/")
+        self.api_key = api_key
+
+    async def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: str = ""
+    ) -> httpx.Response:
+        """Send a request and return its response with the body still to be read.
+
+        The caller closes it. Raises UpstreamError where no response comes.
+        """
+        import httpx
+
+        sent = dict(headers)
+        if self.api_key:
+            sent["authorization"] = f"Bearer {self.api_key}"
+        url = f"{self.base_url}/{path}" + (f"?{query}" if query else "")
+        request = self.client.build_request(method, url, headers=sent, content=body)
+        try:
+            return await self.client.send(request, stream=True)
+        except httpx.ConnectError:
+            raise UpstreamError(503, self._absent()) from None
+        except httpx.ConnectTimeout:
+            raise UpstreamError(
+                504, f"{self.base_url} took no connection within {CONNECT_SECONDS:g} s. "
+                "Its log may say why: tail run/vllm-*.log"
+            ) from None  # fmt: skip
+        except httpx.TimeoutException:
+            raise UpstreamError(504, f"{self.base_url} did not answer in time.") from None
+        except httpx.HTTPError as error:
+            raise UpstreamError(
+                502, f"{self.base_url} broke off the connection ({type(error).__name__}). "
+                "Its log may say why: tail run/vllm-*.log"
+            ) from None  # fmt: skip
+
+    def _absent(self) -> str:
+        return f"Nothing answers at {self.base_url}. Start vLLM with: ./serve_vllm.sh"
+
+    async def served_models(self) -> list[dict[str, Any]]:
+        """The entries of GET /models, or [] where they cannot be had."""
+        try:
+            response = await self.send("GET", "models", {}, b"")
+        except UpstreamError:
+            return []
+        try:
+            data = json.loads(await response.aread()).get("data", [])
+            return [entry for entry in data if isinstance(entry, dict)]
+        except (ValueError, AttributeError):
+            return []
+        finally:
+            await response.aclose()
+
+
+async def relay(response: httpx.Response, event: bytes = b"") -> AsyncIterator[bytes]:
+    """The bytes of a response as they come, with `event` before the end marker; closes it.
+
+    Where the upstream dies in mid-stream an error event ends what the client gets.
+    """
+    import httpx
+
+    inserter = BeforeDone(event)
+    try:
+        async for data in response.aiter_raw():
+            if out := inserter.feed(data):
+                yield out
+        if rest := inserter.close():
+            yield rest
+    except httpx.HTTPError as error:
+        message = f"vLLM broke off the answer ({type(error).__name__}). See: tail run/vllm-*.log"
+        yield b"\n\n" + sse(error_body(message, "upstream_error", 502))
+    finally:
+        await response.aclose()
