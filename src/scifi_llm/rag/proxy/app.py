@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from ...openai_api import Upstream
 from ..passages import Searcher
+from .local_models import router as local_models_router
 from .routes import refusal, router
 from .settings import ProxySettings
 
@@ -30,6 +31,7 @@ def create_app(settings: ProxySettings, retriever: Searcher, client: httpx.Async
     app.state.settings = settings
     app.state.retriever = retriever
     app.state.upstream = Upstream(client, settings.upstream_url, settings.upstream_key)
+    app.include_router(local_models_router)  # before the route that passes all of /v1 through
     app.include_router(router)
 
     @app.middleware("http")

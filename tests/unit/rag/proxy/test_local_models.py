@@ -1,0 +1,163 @@
+"""/v1/embeddings and /v1/rerank with the bundled model behind a real `openai` client."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import openai
+import pytest
+
+from scifi_llm.rag.embedding import BUNDLED, Embedder
+
+Client = Callable[..., httpx.AsyncClient]
+
+
+def spoken_to(client: httpx.AsyncClient) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(
+        base_url="http://127.0.0.1:8001/v1", api_key="EMPTY", http_client=client, max_retries=0
+    )
+
+
+def numbers(vector: Any) -> np.ndarray:
+    """The client decodes base64 only where it asked for it by itself."""
+    if isinstance(vector, str):
+        return np.frombuffer(base64.b64decode(vector), dtype="<f4")
+    return np.array(vector)
+
+
+@pytest.mark.parametrize("form", ["float", "base64", openai.omit])
+async def test_the_openai_client_gets_the_vectors_of_the_model(
+    collection: Path, client: Client, embedder: Embedder, form: Any
+) -> None:
+    texts = ["Elena repairs sounders.", "A short one.", "Ünïcode — too."]
+    answer = await spoken_to(client()).embeddings.create(
+        model=BUNDLED, input=texts, encoding_format=form
+    )
+    wanted = embedder.encode_documents(texts)
+    assert np.allclose([numbers(entry.embedding) for entry in answer.data], wanted, atol=1e-5)
+    assert [entry.index for entry in answer.data] == [0, 1, 2]
+    assert answer.model == BUNDLED
+    assert answer.usage.total_tokens == sum(map(embedder.count, texts))
+
+
+async def test_half_a_character_does_no_harm(collection: Path, client: Client) -> None:
+    answer = await client().post("/v1/embeddings", content=rb'{"input": "a \ud800 b"}')
+    assert answer.status_code == 200
+
+
+async def test_one_text_may_stand_alone(collection: Path, client: Client) -> None:
+    answer = await client().post("/v1/embeddings", json={"input": "Elena", "dimensions": 384})
+    (entry,) = answer.json()["data"]
+    assert len(entry["embedding"]) == 384
+    assert abs(sum(x * x for x in entry["embedding"]) - 1) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "input must be a text or a list of texts."),
+        ({"input": []}, "input must be a text or a list of texts."),
+        ({"input": ""}, "input must hold texts, none of them empty."),
+        ({"input": [1, 2]}, "input holds token numbers; send texts: the tokenizers differ."),
+        ({"input": [[1, 2]]}, "input holds token numbers; send texts: the tokenizers differ."),
+        ({"input": ["a", None]}, "input must hold texts, none of them empty."),
+        ({"input": ["a"] * 2049}, "input holds 2049 texts; at most 2048 are taken."),
+        ({"input": "a" * 1_000_001}, "input has 1000001 characters; at most 1000000 are taken."),
+        ({"input": "a", "dimensions": 256}, f"{BUNDLED} gives 384 dimensions and no others."),
+        (
+            {"input": "a", "encoding_format": "hex"},
+            "encoding_format is 'hex'; it must be 'float' or 'base64'.",
+        ),
+    ],
+)
+async def test_what_cannot_be_embedded_is_refused_in_words(
+    collection: Path, client: Client, body: dict[str, Any], message: str
+) -> None:
+    answer = await client().post("/v1/embeddings", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == message
+
+
+@pytest.mark.parametrize("path", ["embeddings", "rerank"])
+@pytest.mark.parametrize("content", [b"no json", b"[1]", b"[" * 100_000])
+async def test_a_body_that_is_no_object_is_refused(
+    collection: Path, client: Client, path: str, content: bytes
+) -> None:
+    answer = await client().post(f"/v1/{path}", content=content)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("The body is not")
+
+
+async def test_rerank_puts_the_answer_first_in_both_forms(collection: Path, client: Client) -> None:
+    documents = ["The war begins.", {"text": "Elena repairs sounders."}, "Jonas sells maps."]
+    answer = await client().post(
+        "/v1/rerank", json={"query": "Who mends sounders?", "documents": documents, "top_n": 2}
+    )
+    found = answer.json()
+    assert found["results"] == found["data"]
+    assert found["results"][0]["index"] == 1
+    assert found["results"][0]["document"] == {"text": "Elena repairs sounders."}
+    assert found["results"][0]["relevance_score"] > found["results"][1]["relevance_score"]
+    assert len(found["results"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"documents": ["a"]}, "query must be a text."),
+        ({"query": "a"}, "documents must be a text or a list of texts."),
+        ({"query": "a", "documents": [{}]}, "documents must hold texts, none of them empty."),
+        (
+            {"query": "a", "documents": ["b"], "top_n": 0},
+            "top_n is 0; it must be a whole number above 0.",
+        ),
+    ],
+)
+async def test_what_cannot_be_ranked_is_refused_in_words(
+    collection: Path, client: Client, body: dict[str, Any], message: str
+) -> None:
+    answer = await client().post("/v1/rerank", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == message
+
+
+async def test_an_upstream_that_has_the_model_answers_itself(
+    collection: Path, client: Client, upstream: Any
+) -> None:
+    content = b'{"model": "its-own", "input": "Elena"}'
+    answer = await client().post("/v1/embeddings", content=content)
+    assert answer.status_code == 201
+    assert answer.content == content[::-1]
+    assert upstream.requests[-1].url.path == "/v1/embeddings"
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_an_upstream_without_embeddings_is_stood_in_for(
+    collection: Path, client: Client, upstream: Any, status: int
+) -> None:
+    upstream.answer = lambda _: httpx.Response(status, json={"error": {"message": "no"}})
+    answer = await client().post("/v1/embeddings", json={"model": "other", "input": "Elena"})
+    assert answer.status_code == 200
+    assert answer.json()["model"] == BUNDLED
+
+
+async def test_embeddings_are_there_while_the_upstream_is_down(
+    collection: Path, client: Client, upstream: Any
+) -> None:
+    upstream.failure = httpx.ConnectError("refused")
+    answer = await client().post("/v1/embeddings", json={"model": "other", "input": "Elena"})
+    assert answer.status_code == 200
+
+
+async def test_without_a_collection_the_error_names_the_command(
+    client: Client, upstream: Any
+) -> None:
+    upstream.failure = httpx.ConnectError("refused")
+    answer = await client().post("/v1/embeddings", json={"input": "Elena"})
+    assert answer.status_code == 503
+    assert "RAG/2_embed_and_store.py --collection novel" in answer.json()["error"]["message"]
