@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Resolve requirements/*.in into the locked requirements/*.txt that the scripts install.
 #
-# Usage: requirements/lock.sh [NAME…]      (rag dev llm-cpu llm-cuda-documented llm-cuda-current finetune)
+# Usage: requirements/lock.sh [NAME…]      (rag dev llm-cpu llm-cuda-documented llm-cuda-current finetune finetune-cpu)
 #
 # Needs uv (pip install uv) and the network; about 1 minute. Run it after a change of an .in file.
 # The CUDA sets are resolved for Python 3.12 on Linux without needing a GPU.
@@ -34,10 +34,10 @@ cuda=(--python-version 3.12 --python-platform x86_64-manylinux_2_28)
 lock() { "$uv" pip compile --quiet --no-annotate --no-header "$1.in" -o "$1.txt" "${@:2}" && log_ok "requirements/$1.txt: $(wc -l <"$1.txt") packages"; }
 
 names=("$@")
-((${#names[@]})) || names=(rag dev llm-cpu llm-cuda-documented llm-cuda-current finetune)
+((${#names[@]})) || names=(rag dev llm-cpu llm-cuda-documented llm-cuda-current finetune finetune-cpu)
 for name in "${names[@]}"; do
     case "$name" in
-    rag | dev | llm-cpu) lock "$name" "${cpu[@]}" ;;
+    rag | dev | llm-cpu | finetune-cpu) lock "$name" "${cpu[@]}" ;;
     # As of its time: vLLM 0.10.2 has no upper bound on transformers.
     llm-cuda-documented) lock "$name" "${cuda[@]}" --exclude-newer 2025-09-25 ;;
     llm-cuda-current | finetune) lock "$name" "${cuda[@]}" ;;

@@ -22,6 +22,7 @@ from .paths import venvs_dir
 SETUP_SCRIPT = {
     "rag": "RAG/0_create_venv_with_deps.sh",
     "llm": "vllm/setup/2_create_venv.sh",
+    "finetune": "fine-tuning/scripts/0_create_venv.sh",
 }
 
 
