@@ -14,7 +14,7 @@ from ..errors import ToolkitError
 from ..paths import EXAMPLE_WORLD, chunks_dir, data_dir
 
 SECTIONS_FILE = "sections.jsonl"
-FORMAT = 1
+FORMAT = 2
 SOME_FILES_BAD = 2  # exit status: everything else was written
 
 

@@ -144,7 +144,8 @@ def test_bad_files_are_listed_and_the_rest_is_read(tmp_path: Path) -> None:
     (notes / "chapters" / "prologue.md").write_text("Text.", "utf-8")
     reading = read_folder(notes)
     assert dict(reading.bad) == {
-        "latin.md": "it is not UTF-8 text (byte 3)",
+        "latin.md": "it is not UTF-8 text (byte 3); "
+        "from Windows-1252 convert it with: iconv -f CP1252 -t UTF-8 OLD > NEW",
         "nul.txt": "it holds NUL bytes, so it is no text file",
         "broken.md": "its front matter is not valid YAML in line 3",
         "link.md": "it is a link to a file outside the notes' folder",

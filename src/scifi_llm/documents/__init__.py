@@ -1,0 +1,21 @@
+"""Readers of the author's files: every format to notes and sections."""
+
+from .folder import SUFFIXES, note_files, read_folder, read_note
+from .markdown import find_headings, parse_note, split_front_matter
+from .model import Note, Reading, Section, make_note
+from .source import MAX_BYTES
+
+__all__ = [
+    "MAX_BYTES",
+    "SUFFIXES",
+    "Note",
+    "Reading",
+    "Section",
+    "find_headings",
+    "make_note",
+    "note_files",
+    "parse_note",
+    "read_folder",
+    "read_note",
+    "split_front_matter",
+]
