@@ -87,7 +87,7 @@ def reusable(
         for chunk in chunks
         if chunk.id in collection.chunks and collection.chunks[chunk.id].embedded == chunk.embedded
     }
-    return {id_: vector for id_, vector in collection.vectors().items() if id_ in same}
+    return {id_: collection.matrix[row] for id_, row in collection.rows.items() if id_ in same}
 
 
 def build(chunks_folder: Path, root: Path, asked: str | None, name: str, rebuild: bool) -> bool:
@@ -114,7 +114,7 @@ def build(chunks_folder: Path, root: Path, asked: str | None, name: str, rebuild
         entry = store.Manifest(
             name, 0, model, embedder.dimension, len(chunks), files, source, "", wanted
         )
-        store.publish(root, entry, chunks, vectors)
+        store.publish(root, entry, store.Contents(chunks, vectors))
     log_ok(
         f"Collection {name!r}: {len(chunks)} chunks of {files} files, {computed} embedded with "
         f"{model} ({embedder.dimension} dimensions) in {time.monotonic() - started:.1f} s"

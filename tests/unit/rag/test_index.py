@@ -129,7 +129,9 @@ def test_a_damaged_database_is_embedded_anew(
     collection: Path, notes: Notes, ingest: Ingest, build: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = store.require(collection, "novel").version
-    (collection / "novel" / f"v{version}" / "chroma.sqlite3").unlink()
+    folder = collection / "novel" / f"v{version}"
+    (folder / "chroma.sqlite3").unlink()
+    (folder / "memory.json").unlink()
     ingest({**notes, "new.md": "# New\n\nSomething new."})
     assert build()
     assert "7 embedded" in capsys.readouterr().out
