@@ -12,6 +12,8 @@ from fastapi.responses import Response
 from ...openai_api import Upstream
 from ..passages import Searcher
 from .local_models import router as local_models_router
+from .page import OPEN_PATHS
+from .page import router as page_router
 from .routes import refusal, router
 from .settings import ProxySettings
 
@@ -31,6 +33,7 @@ def create_app(settings: ProxySettings, retriever: Searcher, client: httpx.Async
     app.state.settings = settings
     app.state.retriever = retriever
     app.state.upstream = Upstream(client, settings.upstream_url, settings.upstream_key)
+    app.include_router(page_router)
     app.include_router(local_models_router)  # before the route that passes all of /v1 through
     app.include_router(router)
 
@@ -38,6 +41,8 @@ def create_app(settings: ProxySettings, retriever: Searcher, client: httpx.Async
     async def require_key(
         request: Request, call_next: Callable[[Request], Awaitable[Response]]
     ) -> Response:
+        if request.url.path in OPEN_PATHS:
+            return await call_next(request)
         return refusal(request, settings) or await call_next(request)
 
     return app

@@ -9,9 +9,9 @@ import os
 from ...console import Parser, log_ok, log_test
 from ...errors import ToolkitError
 from ...openai_api import async_client
-from ...paths import chroma_dir
+from ...paths import chroma_dir, chunks_dir
 from ...settings import setting
-from .. import store
+from .. import store, watch
 from ..index import choose_collection
 from ..retrieval import Retriever
 from .settings import ProxySettings
@@ -42,11 +42,15 @@ def main() -> int:
     parser.add_argument("collection", nargs="?", metavar="COLLECTION", help="default: the last one")
     parser.add_argument("--port", type=int, default=int(setting("RAG_PORT")), metavar="N")
     parser.add_argument("--upstream", metavar="URL", help="default: http://127.0.0.1:8000/v1")
+    parser.add_argument(
+        "--watch", nargs="?", const="", metavar="DIR", help="index notes as they change (RAG/data)"
+    )
     parser.add_argument("--check", action="store_true", help="check the settings and end")
     options = parser.parse_args()
     settings = settings_of(options)
     settings.check()
     entry = store.require(chroma_dir(), settings.collection)
+    notes = None if options.watch is None else watch.notes_folder(options.watch)
     if options.check:
         print(entry.name)
         return 0
@@ -64,6 +68,8 @@ def main() -> int:
     log_ok(
         f"Proxy on http://{settings.host}:{settings.port}/v1 in front of {settings.upstream_url}"
     )
+    if notes:
+        watch.start(notes, chunks_dir(), chroma_dir(), settings.collection)
     uvicorn.run(
         create_app(settings, retriever, async_client()),
         host=settings.host,
