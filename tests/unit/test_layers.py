@@ -23,11 +23,12 @@ HOMES = {
     "numpy": {"rag/"},
     "pip": {"environment.py"},
     "pynvml": {"serving/gpu.py"},
+    "pypdf": {"documents/pdf.py"},
     "rich": {"serving/monitor/view.py"},
     "sentence_transformers": {"rag/embedding.py"},
     "tokenizers": {"rag/tokens.py"},
     "torch": {"serving/models.py"},
-    "transformers": {"rag/embedding.py", "serving/models.py"},
+    "transformers": {"rag/backends.py", "serving/models.py"},
     "vllm": {"serving/verify.py"},
     "yaml": {"settings.py"},
 }

@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from ..errors import ToolkitError
+from .lorebook import parse_lorebook
 from .markdown import parse_note
 from .model import Reading, Section
-from .source import decode, read_bytes
+from .pandoc import convert
+from .pdf import parse_pdf
+from .rtf import parse_rtf
+from .scrivener import read_binder, read_text
+from .source import decode, read_bytes, utf8_of_html
 
 Reader = Callable[[bytes, str], list[Section]]
 
 
-def _markdown(data: bytes, path: str) -> list[Section]:
-    return parse_note(decode(data), path)
+def _by_pandoc(format_: str) -> Reader:
+    return lambda data, path: convert(data, format_).sections(path)
 
 
 READERS: dict[str, Reader] = {
-    ".md": _markdown,
-    ".markdown": _markdown,
-    ".txt": _markdown,
+    ".md": lambda data, path: parse_note(decode(data), path),
+    ".markdown": lambda data, path: parse_note(decode(data), path),
+    ".txt": lambda data, path: parse_note(decode(data), path),
+    ".docx": _by_pandoc("docx"),
+    ".odt": _by_pandoc("odt"),
+    ".epub": _by_pandoc("epub"),
+    ".html": lambda data, path: convert(utf8_of_html(data), "html").sections(path),
+    ".htm": lambda data, path: convert(utf8_of_html(data), "html").sections(path),
+    ".rtf": lambda data, path: parse_rtf(data).sections(path),
+    ".pdf": lambda data, path: parse_pdf(data).sections(path),
+    ".json": parse_lorebook,
+    ".lorebook": parse_lorebook,
 }
 PROJECT = ".scriv"
 SUFFIXES = (*READERS, PROJECT)
+TEXT_SUFFIXES = (".md", ".markdown", ".txt")  # those that can have front matter
+# What holds several notes: "Book.scriv/Draft/Dawn", "world.json#Elena".
+_PART = re.compile(r"(.+?\.scriv)/|(.+?\.(?:json|lorebook))#", re.I)
+
+
+def file_of(note_path: str) -> str:
+    """The file or project that a note was read from; both paths are relative to the folder."""
+    found = _PART.match(note_path)
+    return (found[1] or found[2]) if found else note_path
 
 
 def note_files(
@@ -72,26 +97,43 @@ def read_folder(
 
     for file in watch(list(note_files(folder, skipped))):
         path = file.relative_to(folder).as_posix()
-        reading.files += 1
-        try:
-            sections = read_note(file, folder)
-        except ToolkitError as error:
-            reading.bad.append((path, error.problem))
-            continue
-        _add(reading, path, sections)
+        if path.lower().endswith(PROJECT):
+            _read_project(reading, file, folder)
+        else:
+            _read(reading, path, partial(read_note, file, folder))
     return reading
 
 
-def _add(reading: Reading, path: str, sections: list[Section]) -> None:
+def _read_project(reading: Reading, project: Path, folder: Path) -> None:
+    path = project.relative_to(folder).as_posix()
+    try:
+        texts = read_binder(project, folder)
+    except ToolkitError as error:
+        reading.files += 1
+        reading.bad.append((path, error.problem))
+        return
+    for text in texts:
+        _read(reading, text.path, partial(read_text, text, project, folder))
+
+
+def _read(reading: Reading, path: str, read: Callable[[], list[Section]]) -> None:
+    """Read one file or text, and note what became of it."""
+    reading.files += 1
+    try:
+        sections = read()
+    except ToolkitError as error:
+        reading.bad.append((path, error.problem))
+        return
     reading.sections += sections
     if not sections:
         reading.empty.append(path)
-    if any(part.note.type == "chapter" and part.note.chapter is None for part in sections):
-        reading.unnumbered_chapters.append(path)
+    hidden = [part.note.type == "chapter" and part.note.chapter is None for part in sections]
+    if any(hidden):
+        (reading.unnumbered_chapters if all(hidden) else reading.partly_numbered).append(path)
 
 
 def read_note(file: Path, folder: Path) -> list[Section]:
-    """Sections of one file.
+    """Sections of one file; a Scrivener project is no file.
 
     Raises ToolkitError where it cannot be read as its suffix says, leads out of the folder, or
     where its front matter is broken.

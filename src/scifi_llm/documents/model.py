@@ -90,7 +90,8 @@ class Reading:
     """What a folder gave: sections, how many files, and the files that could not be read.
 
     Each text of a Scrivener project counts as a file. `empty` files hold no text, which is no
-    fault. `unnumbered_chapters` has the paths whose text, or part of it, `as_of` will hide.
+    fault. `as_of` will hide the `unnumbered_chapters`, and of the `partly_numbered` ones the text
+    that stands outside of the chapters in them.
     """
 
     sections: list[Section] = field(default_factory=list)
@@ -98,6 +99,7 @@ class Reading:
     bad: list[tuple[str, str]] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     unnumbered_chapters: list[str] = field(default_factory=list)
+    partly_numbered: list[str] = field(default_factory=list)
 
 
 def make_note(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import stat
 import unicodedata
 from pathlib import Path
@@ -18,6 +19,7 @@ _BOMS = (  # UTF-32's begins like UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:-]+)""", re.I)
 
 
 def read_bytes(file: Path, folder: Path, limit: int = MAX_BYTES) -> bytes:
@@ -65,6 +67,23 @@ def decode(data: bytes) -> str:
     if "\0" in text:
         raise ToolkitError("it holds NUL bytes, so it is no text file")
     return normalise(text)
+
+
+def utf8_of_html(data: bytes) -> bytes:
+    """The page in UTF-8, from the encoding that it declares.
+
+    Raises ToolkitError where it is in another one that is not UTF-8.
+    """
+    declared = _CHARSET.search(data[:2048])
+    name = declared[1].decode("ascii").lower() if declared else "utf-8"
+    if name.startswith("utf"):  # a page that can be searched for its charset is in no UTF-16
+        return decode(data).encode("utf-8")
+    try:
+        # What pages call ISO-8859-1 is Windows-1252, by the HTML standard.
+        text = data.decode("cp1252" if name in ("iso-8859-1", "latin1") else name)
+    except (LookupError, UnicodeDecodeError):
+        text = decode(data)
+    return text.encode("utf-8")
 
 
 def normalise(text: str) -> str:

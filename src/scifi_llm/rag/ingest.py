@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+from argparse import RawDescriptionHelpFormatter
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..console import Parser, log_next, log_ok, log_test, log_warn
-from ..documents import Reading, Section, note_files, read_folder
+from ..console import Parser, log_next, log_ok, log_test, log_warn, progress
+from ..documents import TEXT_SUFFIXES, Reading, Section, file_of, note_files, read_folder
 from ..errors import ToolkitError
 from ..paths import EXAMPLE_WORLD, chunks_dir, data_dir
 
 SECTIONS_FILE = "sections.jsonl"
 FORMAT = 2
+FORMATS = """\
+formats:
+  .md .markdown .txt           Markdown and text: YAML front matter, Obsidian's links
+  .docx .odt .epub .html .htm  by pandoc
+  .rtf                         text and outline levels
+  .pdf                         pages with a text layer
+  .scriv                       Scrivener 2 and 3: draft, research, synopses; not the trash
+  .json .lorebook              lorebooks of SillyTavern and NovelAI, character cards
+"""
 SOME_FILES_BAD = 2  # exit status: everything else was written
 
 
@@ -68,7 +79,7 @@ def choose_source(data: Path | None) -> tuple[Path, str]:
     if any(note_files(folder)):
         return folder, "data"
     if data is not None:
-        what = "holds no notes (.md, .txt)" if data.is_dir() else "is not a folder"
+        what = "holds no notes (such as .md, .txt or .docx)" if data.is_dir() else "is not a folder"
         raise ToolkitError(f"{data} {what}.", "Name the folder of your notes: --data DIR")
     return EXAMPLE_WORLD, "example"
 
@@ -77,8 +88,30 @@ def report(reading: Reading) -> None:
     """Warn of each file that was left out and of chapters that `as_of` will hide."""
     for path, reason in reading.bad:
         log_warn(f"Left out {path}: {reason}. Mend the file and run this again.")
+    projects = Counter(_project(path) for path in reading.unnumbered_chapters)
+    for project, count in projects.items():
+        if project:
+            log_warn(
+                f"{count} texts of {project} have no chapter number and are hidden by as_of. "
+                'Name the folders of the draft "Chapter 1", "Chapter 2" and so on.'
+            )
     for path in reading.unnumbered_chapters:
-        log_warn(f"{path} has no chapter number and is hidden by as_of. Add `chapter: N` to it.")
+        if not _project(path):
+            log_warn(f"{path} has no chapter number and is hidden by as_of. {_number_it(path)}")
+    for path in reading.partly_numbered:
+        log_warn(f"{path}: what stands outside of its numbered chapters is hidden by as_of.")
+
+
+def _project(path: str) -> str:
+    """The Scrivener project that a text is part of, or ""."""
+    file = file_of(path)
+    return file if file != path else ""
+
+
+def _number_it(path: str) -> str:
+    if path.lower().endswith(TEXT_SUFFIXES):
+        return "Add `chapter: N` to it."
+    return f"Put the number into its name, such as chapter-03{Path(path).suffix}."
 
 
 def previous_source(folder: Path) -> str:
@@ -94,7 +127,8 @@ def main() -> int:
     parser = Parser(
         prog="1_ingest.py",
         description="Read the author's notes and write their sections to chunks/.",
-        epilog="example: ./1_ingest.py --data ~/novel/notes",
+        epilog=f"{FORMATS}\nexample: ./1_ingest.py --data ~/novel/notes",
+        formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of notes (RAG/data)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write (RAG/chunks)")
@@ -106,7 +140,7 @@ def main() -> int:
     elif previous_source(out) == "example":
         log_warn("The example world leaves: from now on only your own notes are read.")
     log_test(f"Reading {folder}")
-    reading = read_folder(folder)
+    reading = read_folder(folder, lambda files: progress(files, len(files), "Reading", "files"))
     report(reading)
     if not reading.sections:
         raise ToolkitError(f"No note in {folder} could be read.", "Mend the files named above.")
@@ -115,6 +149,7 @@ def main() -> int:
     words = sum(len(section.text.split()) for section in reading.sections)
     log_ok(
         f"{good} files, {len(reading.sections)} sections, {words:,} words in {sections_file(out)}"
+        + (f"; {len(reading.empty)} files hold no text" if reading.empty else "")
         + (f"; {len(reading.bad)} files left out (status {SOME_FILES_BAD})" if reading.bad else "")
     )
     log_next("RAG/2_embed_and_store.py")
