@@ -23,7 +23,7 @@ _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _WORDS = {word: i for i, word in enumerate(_UNITS, 1)} | {
     word: i * 10 for i, word in enumerate(_TENS, 2)
 }
-_SPELLED = rf"(?:{'|'.join(_TENS)})[ _-]+(?:{'|'.join(_UNITS[:9])})\b|(?:{'|'.join(_WORDS)})"
+_SPELLED = rf"(?:{'|'.join(_TENS)})[ _-]+(?:{'|'.join(_UNITS[:9])})(?![a-z])|(?:{'|'.join(_WORDS)})"
 # Single L and C are letters more often than 50 and 100.
 _ROMAN = r"(?![LC]\b)(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
@@ -34,9 +34,12 @@ _TEXT_IN_NAME = re.compile(
     rf"|(?P<roman>{_ROMAN})(?:$|\.| - |(?<=[ivxlc]{{2}})[ _-]))",
     re.I,
 )
+# "Chapter 3-4", "IV & V", "3.5": to which of the two a sentence belongs is not said.
+_SECOND = rf"[ \t]*(?:\d{{1,3}}|[IVXLC]+|{_SPELLED})[ \t]*(?:$|[.:])"
+_NO_RANGE = rf"(?![.,]\d|[ \t]*(?:[-–—+&/,]|and\b|to\b){_SECOND})"
 _HEADING = re.compile(
-    rf"ch(?:apter|\.)?[ \t]+(?:0*(?P<digits>\d{{1,3}})(?![\d.,][\d])(?!\w)"
-    rf"|(?:(?P<words>{_SPELLED})|(?P<roman>{_ROMAN}))[ \t]*(?:$|[.:,–—]|-[ -]))",
+    rf"ch(?:apter|\.)?[ \t]+(?:0*(?P<digits>\d{{1,3}})(?!\w){_NO_RANGE}"
+    rf"|(?:(?P<words>{_SPELLED})|(?P<roman>{_ROMAN})){_NO_RANGE}[ \t]*(?:$|[.:,–—]|-[ -]))",
     re.I,
 )
 _BARE = re.compile(rf"(?:(?P<digits>\d{{1,3}})|(?P<roman>{_ROMAN}))[ \t]*(?:$|[.:–—][ \t]*(?!\d))")
@@ -51,7 +54,7 @@ def number_in_name(name: str) -> int | None:
 
 def number_in_heading(heading: str) -> int | None:
     """The chapter that a heading states with the word: "Chapter 3. Dawn", "CHAPTER IV"."""
-    return _value(_HEADING.match(heading.strip("*_ \t")))
+    return _value(_HEADING.match(_plain(heading)))
 
 
 def chapters_of_headings(headings: Sequence[tuple[int, str]], words: int) -> list[int | None]:
@@ -63,7 +66,7 @@ def chapters_of_headings(headings: Sequence[tuple[int, str]], words: int) -> lis
     """
     stated = [number_in_heading(text) for _, text in headings]
     if not any(number is not None for number in stated):
-        stated = [_value(_BARE.match(text.strip("*_ \t"))) for _, text in headings]
+        stated = [_value(_BARE.match(_plain(text))) for _, text in headings]
         run = [number for number in stated if number is not None]
         novel = words >= NOVEL_WORDS and len(run) >= NOVEL_CHAPTERS
         if not novel or run != list(range(1, len(run) + 1)):
@@ -73,6 +76,10 @@ def chapters_of_headings(headings: Sequence[tuple[int, str]], words: int) -> lis
     if len(levels) != 1 or any(a >= b for a, b in pairwise(run)):
         return [None] * len(headings)
     return stated
+
+
+def _plain(heading: str) -> str:
+    return re.sub(r"[*_]", "", heading).strip()
 
 
 def _value(match: re.Match[str] | None) -> int | None:
