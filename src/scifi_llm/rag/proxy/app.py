@@ -11,7 +11,9 @@ from fastapi.responses import Response
 
 from ...openai_api import Upstream
 from ..passages import Searcher
+from .injection import Injector
 from .local_models import router as local_models_router
+from .lookup import Lookup
 from .page import OPEN_PATHS
 from .page import router as page_router
 from .routes import refusal, router
@@ -33,6 +35,7 @@ def create_app(settings: ProxySettings, retriever: Searcher, client: httpx.Async
     app.state.settings = settings
     app.state.retriever = retriever
     app.state.upstream = Upstream(client, settings.upstream_url, settings.upstream_key)
+    app.state.injector = Injector(Lookup(retriever, settings), app.state.upstream)
     app.include_router(page_router)
     app.include_router(local_models_router)  # before the route that passes all of /v1 through
     app.include_router(router)

@@ -2,60 +2,163 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import ToolkitError
-from ...openai_api import last_user_index, prepend_text, text_of
-from ..passages import Passage, Searcher, SearchRequest, fit_budget
-from ..prompt import canon_block
-from ..tokens import estimate
-from .settings import ProxySettings, RagOptions
+from ...openai_api import Upstream, last_user_index, text_of
+from ..prompt import always_block
+from .body import ChatBody
+from .fitting import fitted
+from .lookup import Canon, Lookup, rules_of, search_request
+from .memory import Lore, Memory
+from .options import RagOptions
+from .transcript import SYSTEM_ROLES, footers, history, keys, user_turns
+from .turn import Turn, lore_of, trim
+from .window import Fitted, Models, count_tokens
+from .workers import Workers
 
 
-@dataclass(frozen=True)
+@dataclass
 class Injected:
-    """The body to send on, the value of x-rag-status, the passages that were put in, a reason."""
+    """What goes to the upstream and what is told of it.
 
-    body: dict[str, Any]
+    `status` is the value of x-rag-status; `sources` name the newest turn's lore, then the `always`
+    notes; `trimmed` counts passages left out for the window; `max_tokens` is set where clamped.
+    """
+
+    content: bytes
     status: str
-    passages: list[Passage] = field(default_factory=list)
     reason: str = ""
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    trimmed: int = 0
+    max_tokens: int | None = None
+    canon: Canon = field(default_factory=Canon)
+    collections: tuple[str, ...] = ()
 
 
-async def find(
-    searcher: Searcher, query: str, options: RagOptions, settings: ProxySettings
-) -> list[Passage]:
-    """Passages within the budget; raises ToolkitError or TimeoutError where none can be had."""
-    named = (options.collection,) if options.collection else ()
-    request = SearchRequest(
-        query, collections=named, as_of=options.as_of, pov=options.pov, top_k=options.top_k
-    )
-    async with asyncio.timeout(settings.retrieval_seconds):
-        found = await asyncio.to_thread(searcher.search, request)
-    budget = settings.budget_tokens if options.budget_tokens is None else options.budget_tokens
-    return fit_budget(found.passages, budget, estimate)[0]
+class Injector:
+    """Puts canon into chat requests. `settings` come from the lookup; the state is the memory's."""
+
+    def __init__(self, lookup: Lookup, upstream: Upstream) -> None:
+        self.lookup = lookup
+        self.settings = lookup.settings
+        self.models = Models(upstream)
+        self.memory = Memory(lookup.settings.state)
+        self.workers = Workers()
+        self._always: dict[str, Lore] = {}
+
+    async def inject(
+        self,
+        body: ChatBody,
+        options: RagOptions,
+        headers: Mapping[str, str],
+        remember: bool = True,
+    ) -> Injected:
+        """Give the newest turn its canon and the earlier ones what they had. Never fails.
+
+        Without `remember` nothing is recorded, so that asking what would be sent changes nothing.
+        """
+        for message, part, text in footers(body.messages):
+            body.set_text(message, text, part)
+        newest = last_user_index(body.messages)
+        if not options.enabled:
+            return Injected(body.content, "disabled")
+        if newest is None:
+            return Injected(body.content, "empty")
+        turn = self._turn(body, options, newest)
+        turn.model = (await self.models.served()).get(str(body.fields.get("model")))
+        await self._search(turn)
+        fit = await fitted(self.models, self.workers, turn, headers)
+        trimmed = trim(turn, fit)
+        if remember and self.settings.placement == "stable":
+            self.memory.remember(turn.keys[-1], (*turn.earlier, turn.lore))
+        await self._place(turn, headers)
+        for name in ("max_tokens", "max_completion_tokens"):
+            asked = body.fields.get(name)
+            if fit.max_tokens and isinstance(asked, int) and asked > fit.max_tokens:
+                body.set_field(name, fit.max_tokens)
+        return self._result(turn, trimmed, fit)
+
+    def _turn(self, body: ChatBody, options: RagOptions, newest: int) -> Turn:
+        """Recall what the turns of a conversation were given."""
+        if self.settings.placement != "stable":
+            return Turn(body, options, newest, [], (), None, False)
+        found = keys(body.messages, rules_of(options, self.settings))
+        plan, known = self.memory.recall(found)
+        return Turn(body, options, newest, found, plan[:-1], plan[-1], known)
+
+    async def _search(self, turn: Turn) -> None:
+        """Find canon for the newest turn; where that fails, `reason` tells why."""
+        messages, options = turn.body.messages, turn.options
+        request = search_request(
+            text_of(messages[turn.newest].get("content")),
+            history(messages[: turn.newest]),
+            options,
+        )
+        given = frozenset(key for piece in turn.earlier if piece for key in piece.keys)
+        request = replace(request, exclude=given)
+        wanted = not (turn.known and turn.answering)
+        rules = rules_of(options, self.settings)
+        try:
+            turn.canon = await self.workers.run(
+                lambda: self.lookup.find(request, options, count_tokens(turn.model), wanted),
+                self.settings.retrieval_seconds,
+            )
+            turn.always = lore_of(always_block(turn.canon.always), turn.canon.always)
+            self._always.pop(rules, None)
+            if turn.always:
+                self._always[rules] = turn.always
+            while len(self._always) > 100:
+                del self._always[next(iter(self._always))]
+            return
+        except TimeoutError as error:
+            turn.reason = str(error) or f"no result in {self.settings.retrieval_seconds:g} s"
+        except ToolkitError as error:
+            turn.reason = str(error)
+        except Exception as error:  # noqa: BLE001 - the store's failure must not be the author's
+            turn.reason = f"{type(error).__name__}: {error}"
+        turn.always = self._always.get(rules)
+
+    async def _place(self, turn: Turn, headers: Mapping[str, str]) -> None:
+        """Write the blocks into the request's messages."""
+        body, messages = turn.body, turn.body.messages
+        users = user_turns(messages)
+        blocks: dict[int, list[Lore | None]] = {i: [] for i in users}
+        fixed: list[Lore | None] = [turn.always]
+        if self.settings.placement == "stable":
+            for i, piece in zip(users, (*turn.earlier, turn.lore), strict=True):
+                blocks[i].append(piece)
+        elif self.settings.placement == "tail":
+            blocks[turn.newest], fixed = [turn.always, turn.lore], []
+        else:
+            fixed.append(turn.lore)
+        text = _joined(fixed)
+        if text and messages[0].get("role") in SYSTEM_ROLES:
+            body.put_before(0, text)
+        elif text and await self.models.takes_system(str(body.fields.get("model")), headers):
+            body.put_first({"role": "system", "content": text})
+        elif text:
+            blocks[users[0]] = [*fixed, *blocks[users[0]]]
+        for i, pieces in blocks.items():
+            if told := _joined(pieces):
+                body.put_before(i, told)
+
+    def _result(self, turn: Turn, trimmed: int, fit: Fitted) -> Injected:
+        pieces = [turn.lore, turn.always]
+        filled = any([*pieces, *turn.earlier])
+        return Injected(
+            turn.body.content,
+            "degraded" if turn.reason else "ok" if filled else "empty",
+            turn.reason,
+            [source for piece in pieces if piece for source in piece.sources],
+            trimmed,
+            fit.max_tokens,
+            turn.canon,
+            turn.options.collections or (self.settings.collection,),
+        )
 
 
-async def inject(
-    searcher: Searcher, body: dict[str, Any], options: RagOptions, settings: ProxySettings
-) -> Injected:
-    """Put canon before the newest user message. Never fails: the request goes on without."""
-    messages = body.get("messages")
-    at = last_user_index(messages) if isinstance(messages, list) else None
-    if not options.enabled or at is None or not isinstance(messages, list):
-        return Injected(body, "disabled" if not options.enabled else "empty")
-    try:
-        passages = await find(searcher, text_of(messages[at].get("content")), options, settings)
-    except TimeoutError:
-        return Injected(body, "degraded", reason=f"no result in {settings.retrieval_seconds:g} s")
-    except ToolkitError as error:
-        return Injected(body, "degraded", reason=str(error))
-    except Exception as error:  # noqa: BLE001 - the store's failure must not be the author's
-        return Injected(body, "degraded", reason=f"{type(error).__name__}: {error}")
-    if not passages:
-        return Injected(body, "empty")
-    told = [*messages]
-    told[at] = prepend_text(messages[at], canon_block(passages))
-    return Injected({**body, "messages": told}, "ok", passages)
+def _joined(pieces: Sequence[Lore | None]) -> str:
+    return "\n\n".join(piece.text for piece in pieces if piece)
