@@ -1,0 +1,1 @@
+"""Settings of editors: Continue's config.yaml and config.json, written from what is served."""

@@ -1,0 +1,67 @@
+"""Our entries in the legacy config.json. Pure. Continue reads it where there is no config.yaml."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import ToolkitError
+from . import entries as made
+from .entries import Entry
+
+MARK = {"writtenBy": "setup_continue.sh"}  # JSON has no comments to put marks in
+SINGLE = ("tabAutocompleteModel", "embeddingsProvider")
+
+
+def merge(text: str, entries: Sequence[Entry]) -> tuple[str, list[str]]:
+    """`text` with our models first, and the names of settings that stay the user's own.
+
+    Raises ToolkitError where the text is no JSON object.
+    """
+    data = _without_ours(_object(text))
+    models = [{**entry, **MARK} for entry in made.as_json_models(entries)]
+    data["models"] = [*models, *data.get("models", [])]
+    kept = []
+    wanted = (made.as_json_autocomplete(entries), made.as_json_embeddings(entries))
+    for name, entry in zip(SINGLE, wanted, strict=True):
+        if name in data:
+            kept.append(name)
+        elif entry:
+            data[name] = {**entry, **MARK}
+    return _dump(data), kept
+
+
+def remove(text: str) -> str:
+    """`text` without our entries; text without any stays as it is.
+
+    Raises ToolkitError where it is no JSON object.
+    """
+    data = _object(text)
+    left = _without_ours(data)
+    return text if left == data else _dump(left)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text or "{}")
+    except ValueError as error:
+        raise ToolkitError(f"not valid JSON ({error}).", "Mend it, or use config.yaml.") from None
+    if not isinstance(data, dict) or not isinstance(data.get("models", []), list):
+        raise ToolkitError("no JSON object with a list of models.", "Mend or remove it.")
+    return data
+
+
+def _without_ours(data: dict[str, Any]) -> dict[str, Any]:
+    left = {key: value for key, value in data.items() if not _ours(value)}
+    if "models" in left:
+        left["models"] = [entry for entry in left["models"] if not _ours(entry)]
+    return left
+
+
+def _ours(value: Any) -> bool:
+    return isinstance(value, dict) and MARK.items() <= value.items()
+
+
+def _dump(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
