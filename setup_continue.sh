@@ -62,8 +62,10 @@ elif [[ -z $folder && -n ${WSL_DISTRO_NAME:-} ]]; then
         die "The folder of the Windows user could not be found (cmd.exe, wslpath)." \
             "Name Continue's: ./setup_continue.sh --dir /mnt/c/Users/YOU/.continue"
     folder="$profile/.continue"
+    words+=(--windows)
+elif [[ -n ${WSL_DISTRO_NAME:-} && $folder == /mnt/* ]]; then
+    words+=(--windows)
 fi
-if [[ -n ${WSL_DISTRO_NAME:-} && $folder == /mnt/* ]]; then words+=(--windows); fi
 
 python="$(require_venv rag "RAG/0_create_venv_with_deps.sh")"
 exec "$python" -m scifi_llm.rag.editor.setup --dir "${folder:-$HOME/.continue}" ${words[@]+"${words[@]}"}

@@ -139,13 +139,21 @@ def write(file: Path, old: str, new: str) -> None:
 
 
 def read(file: Path) -> str:
-    """The text of a file, "" where there is none. Raises ToolkitError where it is no UTF-8."""
+    """The text of a file, "" where there is none. Raises ToolkitError where it cannot be read."""
     try:
         return file.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return ""
+    except OSError as error:
+        raise _unusable(file, error) from None
     except UnicodeDecodeError:
         raise ToolkitError(f"{file} is no UTF-8 text.", "Mend or remove it.") from None
+
+
+def _unusable(file: Path, error: OSError) -> ToolkitError:
+    return ToolkitError(
+        f"{file} cannot be used ({error.strerror}).", "Name another folder: --dir DIR"
+    )
 
 
 def _port() -> str:
@@ -196,7 +204,7 @@ def about(file: Path) -> Iterator[None]:
         yield
     except ToolkitError as error:
         fix = error.fix or "Mend it and run this again; nothing was written."
-        raise ToolkitError(f"{file}: {error.problem}", fix) from None
+        raise ToolkitError(f"{file}: {error.problem.rstrip('.')}.", fix) from None
 
 
 def _new_text(options: Any, old: str, models: list[entries.Entry]) -> str:
@@ -226,7 +234,10 @@ def main() -> int:
     if options.print:
         print(new, end="")
         return 0
-    write(file, old, new)
+    try:
+        write(file, old, new)
+    except OSError as error:
+        raise _unusable(file, error) from None
     if options.json and (folder / "config.yaml").exists():
         log_warn(f"Continue reads {folder / 'config.yaml'} and not this file. Run without --json.")
     if not options.remove:

@@ -34,31 +34,22 @@ def merge(text: str, lists: Mapping[str, Sequence[Entry]]) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     start = "\ufeff" if text.startswith("\ufeff") else ""
     plain = remove(text.removeprefix(start)).replace("\r\n", "\n")
-    before = _mapping(plain)
     if plain and not plain.endswith("\n"):
         plain += "\n"
+    before = _mapping(plain)
+    wanted, result = {**HEADER, **before}, plain
     added: dict[str, Any] = {key: HEADER[key] for key in HEADER if key not in before}
-    result = plain
     for name, entries in lists.items():
-        if not entries:
-            continue
-        if name in before:
+        if name in before and entries:
             if not isinstance(before[name], list | None):
                 raise _not_addable()
             result = _into_list(result, name, entries)
-        else:
+        elif entries:
             added[name] = list(entries)
+        wanted |= {name: [*entries, *(before.get(name) or [])]} if entries else {}
     if added:
         result += _block(_dump(added), 0)
-    wanted = {**before, **added}
-    for name, entries in lists.items():
-        if name in before and entries:
-            wanted[name] = [*entries, *(before[name] or [])]
-    try:
-        as_wanted = _mapping(result) == wanted
-    except ToolkitError:
-        as_wanted = False
-    if not as_wanted:
+    if not _says(result, wanted):
         raise _not_addable()
     return start + result.replace("\n", newline)
 
@@ -75,6 +66,13 @@ def remove(text: str) -> str:
             "Remove it and what belongs to it, then run this again.",
         )
     return plain
+
+
+def _says(text: str, wanted: dict[str, Any]) -> bool:
+    try:
+        return _mapping(text) == wanted
+    except ToolkitError:
+        return False
 
 
 def _not_addable() -> ToolkitError:

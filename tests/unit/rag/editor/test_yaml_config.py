@@ -34,7 +34,9 @@ rules:
     Never use "suddenly".
 """
 
-FLAT = "models:\n# First.\n- {name: a}\n- name: b\n  roles: [chat]\nname: x\nversion: 1\nschema: v1\n"
+FLAT = (
+    "models:\n# First.\n- {name: a}\n- name: b\n  roles: [chat]\nname: x\nversion: 1\nschema: v1\n"
+)
 
 words = st.text("abc:#-'\"{}[]é 1\t", max_size=8)
 values = st.recursive(
@@ -139,7 +141,9 @@ def test_fewer_entries_replace_more() -> None:
     assert merged == yaml_config.merge(USERS, OURS)
 
 
-@pytest.mark.parametrize("models", ["models:", "models: []", "models: null", "models: [\n]", "models: ~"])
+@pytest.mark.parametrize(
+    "models", ["models:", "models: []", "models: null", "models: [\n]", "models: ~"]
+)
 def test_an_empty_list_is_filled(models: str) -> None:
     text = f"name: Mine\n{models}\nversion: '1'\n"
     merged = yaml_config.merge(text, OURS)
