@@ -15,7 +15,7 @@ from .model import Reading, Section
 from .pandoc import convert
 from .pdf import parse_pdf
 from .rtf import parse_rtf
-from .scrivener import read_binder, read_text
+from .scrivener import has_files, read_binder, read_text
 from .source import decode, read_bytes, utf8_of_html
 
 Reader = Callable[[bytes, str], list[Section]]
@@ -113,7 +113,8 @@ def _read_project(reading: Reading, project: Path, folder: Path) -> None:
         reading.bad.append((path, error.problem))
         return
     for text in texts:
-        _read(reading, text.path, partial(read_text, text, project, folder))
+        if has_files(text, project):
+            _read(reading, text.path, partial(read_text, text, project, folder))
 
 
 def _read(reading: Reading, path: str, read: Callable[[], list[Section]]) -> None:

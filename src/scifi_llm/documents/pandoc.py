@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import zipfile
 import zlib
@@ -24,6 +25,7 @@ MAX_MEMBERS = 20_000
 SECONDS = 120
 MEMORY = "2g"  # of pandoc's heap; a novel of 75,000 words takes 0.2 GB
 _READ = (".xml", ".rels", ".html", ".xhtml", ".htm", ".opf", ".ncx", "mimetype")
+_VANISH = re.compile(rb"""<w:vanish(?:\s+w:val=["'](?:1|true|on)["'])?\s*/>""")
 _HEAP_EXHAUSTED = 251
 
 
@@ -95,12 +97,27 @@ def clean_archive(data: bytes) -> bytes:
                 if info.flag_bits & 1:
                     raise ToolkitError("it is encrypted")
                 # Reading ends at the declared size, and then compares the checksum.
-                new.writestr(zipfile.ZipInfo(info.filename), old.read(info))
+                content = old.read(info)
+                if info.filename.startswith("word/"):
+                    content = without_hidden_runs(content)
+                new.writestr(zipfile.ZipInfo(info.filename), content)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError,
             NotImplementedError, RuntimeError) as error:  # fmt: skip
         reason = str(error).splitlines() or [type(error).__name__]
         raise ToolkitError(f"it is damaged ({reason[0][:120]})") from None
     return out.getvalue()
+
+
+def without_hidden_runs(xml: bytes) -> bytes:
+    """Word's XML without the text that its author hid, which pandoc would show."""
+    if b"<w:vanish" not in xml:
+        return xml
+    runs = xml.split(b"</w:r>")
+    for i, run in enumerate(runs[:-1]):
+        start = max(run.rfind(b"<w:r>"), run.rfind(b"<w:r "))
+        if start >= 0 and _VANISH.search(run, start):
+            runs[i] = run[:start] + b"<w:r>"
+    return b"</w:r>".join(runs)
 
 
 class _Writer:

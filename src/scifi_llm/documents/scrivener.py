@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -86,26 +87,38 @@ def read_text(text: BinderText, project: Path, folder: Path) -> list[Section]:
     Document notes are the author's remarks to himself and are not read.
     Raises ToolkitError where a file of it cannot be read.
     """
-    if not _ID.fullmatch(text.id):
-        raise ToolkitError("its id in the binder is none of Scrivener's")
     inside = text.path.removeprefix(project.relative_to(folder).as_posix() + "/")
     kind = type_of_folder(inside + "/") or ("research" if text.part == "ResearchFolder" else "")
     if text.part == "DraftFolder":
         kind = "chapter"
+    synopses, contents = _files(text, project)
     note = make_note({"title": text.title}, text.path, "")
     note = replace(note, type=kind, chapter=text.chapter)
-    new, old = project / "Files" / "Data" / text.id, project / "Files" / "Docs"
     sections: list[Section] = []
-    for file in (new / "synopsis.txt", old / f"{text.id}_synopsis.txt"):
-        if file.exists():
-            synopsis = decode(read_bytes(file, folder))
-            sections.append(Section(note, (text.title, "Synopsis"), synopsis, 0, len(synopsis)))
-    for file in (new / "content.rtf", old / f"{text.id}.rtf"):
-        if file.exists():
-            content = parse_rtf(read_bytes(file, folder))
-            parts = build_sections(note, content.text, content.headings, numbered=True)
-            sections += [replace(part, heading=(text.title, *part.heading)) for part in parts]
+    for file in synopses:
+        synopsis = decode(read_bytes(file, folder))
+        sections.append(Section(note, (text.title, "Synopsis"), synopsis, 0, len(synopsis)))
+    for file in contents:
+        content = parse_rtf(read_bytes(file, folder))
+        parts = build_sections(note, content.text, content.headings, numbered=True)
+        sections += [replace(part, heading=(text.title, *part.heading)) for part in parts]
     return [part for part in sections if part.text.strip()]
+
+
+def has_files(text: BinderText, project: Path) -> bool:
+    """Is there something to read, or to complain of? Pictures and most folders have no text."""
+    return not _ID.fullmatch(text.id) or any(_files(text, project))
+
+
+def _files(text: BinderText, project: Path) -> tuple[list[Path], list[Path]]:
+    """(synopses, contents) that there are, in the layout of version 3 or 2."""
+    if not _ID.fullmatch(text.id):
+        raise ToolkitError("its id in the binder is none of Scrivener's")
+    new, old = project / "Files" / "Data" / text.id, project / "Files" / "Docs"
+    synopses = [new / "synopsis.txt", old / f"{text.id}_synopsis.txt"]
+    contents = [new / "content.rtf", old / f"{text.id}.rtf"]
+    # A link to nothing is there: reading it gives the reason.
+    return [f for f in synopses if os.path.lexists(f)], [f for f in contents if os.path.lexists(f)]
 
 
 def parse_xml(data: bytes) -> Element:

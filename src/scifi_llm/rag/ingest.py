@@ -59,7 +59,9 @@ def read_sections(folder: Path) -> tuple[str, list[Section]]:
     if not file.exists():
         raise ToolkitError(f"{file} does not exist.", "Write it with: RAG/1_ingest.py")
     try:
-        lines: Iterator[dict[str, Any]] = map(json.loads, file.read_text("utf-8").splitlines())
+        # Not splitlines(): that also splits at U+0085 and U+2028, which JSON leaves as they are.
+        text = file.read_text("utf-8").removesuffix("\n")
+        lines: Iterator[dict[str, Any]] = map(json.loads, text.split("\n"))
         header = next(lines, {})
         if header.get("format") != FORMAT:
             raise ValueError("format")

@@ -34,18 +34,12 @@ She said “no” 5 * 3 times, at [[the]] **quay**.[^1]
 
 [^1]: A note.
 """
-TEXTS = {
-    "docx": ["a | b\n1 | 2"],
-    "odt": ["a | b\n1 | 2"],
-    "epub": ["a | b\n1 | 2"],
-    "html": ["a | b\n1 | 2"],
-}
 
 
-def made(format_: str) -> bytes:
-    """A file of the format, written by pandoc."""
+def made(format_: str, source: str = SOURCE) -> bytes:
+    """A file of the format, written by pandoc from Markdown."""
     command = [_program(), "--from=markdown", f"--to={format_}", "--standalone", "--output=-"]
-    return subprocess.run(command, input=SOURCE.encode(), capture_output=True, check=True).stdout
+    return subprocess.run(command, input=source.encode(), capture_output=True, check=True).stdout
 
 
 @pytest.mark.parametrize("format_", ["docx", "odt", "epub", "html"])
@@ -117,6 +111,18 @@ def paragraph(text: str, properties: str = "") -> str:
 def test_deleted_text_of_word_is_left_out() -> None:
     body = paragraph("Kept.") + "<w:p><w:del><w:r><w:delText>Gone.</w:delText></w:r></w:del></w:p>"
     assert convert(docx(body), "docx").text == "Kept.\n\n"
+
+
+def test_hidden_text_of_word_is_left_out() -> None:
+    hidden = paragraph("Hidden.", "<w:rPr><w:b/><w:vanish/></w:rPr>")
+    shown = paragraph("Shown.", '<w:rPr><w:vanish w:val="0"/></w:rPr>')
+    body = paragraph("One.") + hidden + shown + paragraph("Two.")
+    assert convert(docx(body), "docx").text == "One.\n\nShown.\n\nTwo.\n\n"
+
+
+def test_remarks_of_word_are_left_out() -> None:
+    source = '[private]{.comment-start id="0" author="A"}Seen.[]{.comment-end id="0"}'
+    assert convert(made("docx", source), "docx").text == "Seen.\n\n"
 
 
 def test_remarks_of_odt_are_left_out() -> None:
