@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from scifi_llm.documents import Note
+from scifi_llm.rag.canon import visible
+from scifi_llm.rag.chunking import Chunk
+from scifi_llm.rag.passages import Found, Passage, SearchRequest
 from scifi_llm.rag.proxy.app import create_app
 from scifi_llm.rag.proxy.settings import ProxySettings
 from scifi_llm.rag.retrieval import Retriever
@@ -53,6 +57,9 @@ class Upstream:
     models: list[str] = field(default_factory=lambda: ["small"])
     failure: Exception | None = None
     breaks: bool = False
+    window: int = 8192
+    system_role: bool = True
+    extra: dict[str, Any] = field(default_factory=dict)  # into every JSON answer
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         """The answer as it comes from a socket: not read yet."""
@@ -66,13 +73,23 @@ class Upstream:
         if self.failure:
             raise self.failure
         if request.url.path == "/v1/models":
-            entries = [{"id": name, "max_model_len": 8192} for name in self.models]
+            entries = [{"id": name, "max_model_len": self.window} for name in self.models]
             return httpx.Response(200, json={"object": "list", "data": entries})
         if request.url.path == "/v1/chat/completions":
             return self.chat(json.loads(request.content))
+        if request.url.path == "/tokenize":
+            return self.tokenize(json.loads(request.content))
         return httpx.Response(
             201, content=request.content[::-1], headers={"x-kept": "yes", "connection": "close"}
         )
+
+    def tokenize(self, body: dict[str, Any]) -> httpx.Response:
+        """A token for every word, and three around every message."""
+        roles = [message["role"] for message in body["messages"]]
+        if "system" in roles and not self.system_role:
+            return httpx.Response(400, json={"error": {"message": "System role not supported"}})
+        count = sum(3 + len(str(message["content"]).split()) for message in body["messages"])
+        return httpx.Response(200, json={"count": count, "max_model_len": self.window})
 
     def chat(self, body: dict[str, Any]) -> httpx.Response:
         if body.get("model") == "unknown":
@@ -84,7 +101,9 @@ class Upstream:
             headers = {"content-type": "text/event-stream; charset=utf-8"}
             pieces = STREAM[:1] if self.breaks else STREAM
             return httpx.Response(200, headers=headers, stream=Pieces(pieces, self.breaks))
-        return httpx.Response(200, json=COMPLETION, headers={"x-request-id": "r1"})
+        return httpx.Response(
+            200, json={**COMPLETION, **self.extra}, headers={"x-request-id": "r1"}
+        )
 
     @property
     def sent(self) -> dict[str, Any]:
@@ -92,6 +111,91 @@ class Upstream:
         chats = [r for r in self.requests if r.url.path.endswith("chat/completions")]
         body: dict[str, Any] = json.loads(chats[-1].content)
         return body
+
+
+@dataclass
+class Book:
+    """A retriever over notes in memory: ranks by shared words, obeys the rules, can fail."""
+
+    notes: dict[str, tuple[Note, str]] = field(default_factory=dict)
+    failure: Exception | None = None
+    asked: list[SearchRequest] = field(default_factory=list)
+    root: Path = Path("/nonexistent")
+
+    def write(self, path: str, text: str, **front: Any) -> None:
+        self.notes[path] = (Note(path, front.pop("title", path.split(".")[0]), **front), text)
+
+    def search(self, request: SearchRequest) -> Found:
+        self.asked.append(request)
+        found = []
+        words = set(request.query.lower().split())
+        for passage in self.passages(request):
+            shared = len(words & set(passage.text.lower().split()))
+            if shared and not passage.keys & request.exclude:
+                found.append(replace(passage, score=float(shared), why=f"{shared} words"))
+        found.sort(key=lambda passage: -passage.score)
+        return Found(request.query, found[: request.top_k or 2])
+
+    def always(self, request: SearchRequest) -> list[Passage]:
+        return [p for p in self.passages(request) if p.chunk.note.always]
+
+    def passages(self, request: SearchRequest) -> list[Passage]:
+        if self.failure:
+            raise self.failure
+        return [
+            Passage("novel", (Chunk(path, note, (), text, 0, len(text)),), 1.0, "always")
+            for path, (note, text) in sorted(self.notes.items())
+            if visible(note, request.as_of, request.pov)
+        ]
+
+
+@pytest.fixture
+def book() -> Book:
+    """A small book, whose notes are found by their words."""
+    made = Book()
+    made.write("elena.md", "Elena repairs sounders on the ship.", title="Elena")
+    made.write("jonas.md", "Jonas sells maps of the ford.", title="Jonas")
+    made.write("war.md", "The war begins at the ford.", title="War", from_chapter=3)
+    made.write("secret.md", "Elena hides the map.", title="Secret", known_by=("Elena",))
+    return made
+
+
+@dataclass
+class Talk:
+    """A client that keeps a conversation and shows what of it reached the upstream."""
+
+    client: httpx.AsyncClient
+    upstream: Upstream
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    async def send(self, *messages: dict[str, Any]) -> httpx.Response:
+        """Send the conversation with more messages behind it."""
+        self.messages = [*self.messages, *messages]
+        body = {"model": "small", **self.fields, "messages": self.messages}
+        return await self.client.post("/v1/chat/completions", json=body)
+
+    async def ask(self, text: str) -> list[dict[str, Any]]:
+        """Ask, take the answer into the conversation, and return what the upstream was told."""
+        response = await self.send({"role": "user", "content": text})
+        assert response.status_code == 200, response.text
+        self.messages.append(response.json()["choices"][0]["message"])
+        return self.told
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = self.upstream.sent["messages"]
+        return messages
+
+
+@pytest.fixture
+def talk(client: Callable[..., httpx.AsyncClient], upstream: Upstream, book: Book) -> Any:
+    """Make a conversation over the book."""
+
+    def make(**settings: Any) -> Talk:
+        return Talk(client(book, **settings), upstream)
+
+    return make
 
 
 @pytest.fixture
