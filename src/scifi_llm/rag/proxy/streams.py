@@ -8,11 +8,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from ...openai_api import sse
+from ...openai_api import DONE, sse
 from .jsontext import Edits, decode, elements, literal, member, parse, start
 
 MAX_EVENT = 1_000_000  # bytes; what is longer without an end is no event and is let through
 _EVENT_END = re.compile(rb"\r?\n\r?\n")
+_REASON = "finish_reason"
 _ENDS = ("stop", "length")  # an answer that ends in a call of tools takes no footer
 
 
@@ -55,7 +56,7 @@ def _choices(text: str, choices: list[Any]) -> list[tuple[int, dict[str, Any]]]:
     return [
         (span[0], choice)
         for span, choice in zip(spans, choices, strict=True)
-        if isinstance(choice, dict) and choice.get("finish_reason", "stop") in _ENDS
+        if isinstance(choice, dict) and choice.get(_REASON, "stop") in _ENDS
     ]
 
 
@@ -87,6 +88,7 @@ class FooterWriter:
         self._held = b""
         self._spoke: set[Any] = set()
         self._called: set[Any] = set()
+        self._last: dict[str, Any] = {}
 
     def feed(self, data: bytes) -> bytes:
         """Bytes to send on for the bytes that came: whole events."""
@@ -106,6 +108,9 @@ class FooterWriter:
 
     def _event(self, event: bytes) -> bytes:
         line = event.strip()
+        if line == DONE:  # for choices that ended without a finish_reason
+            late = sorted(self._spoke - self._called, key=str)
+            return b"".join(sse(self._chunk(self._last, index)) for index in late) + event
         if not line.startswith(b"data:") or b'"choices"' not in line:
             return event
         try:
@@ -116,15 +121,17 @@ class FooterWriter:
         choices = body.get("choices") if isinstance(body, dict) else None
         if not isinstance(choices, list) or not choices:
             return event
+        self._last = body
         self._note(choices)
         edits, before = Edits(text), b""
-        for at, choice in _choices(text, choices):
+        ended = [choice for choice in choices if isinstance(choice, dict) and choice.get(_REASON)]
+        for at, choice in _choices(text, choices) if ended else []:
             index = choice.get("index")
-            if "finish_reason" not in choice or index in self._called or index not in self._spoke:
+            if choice not in ended or index in self._called or index not in self._spoke:
                 continue
-            self._spoke.discard(index)
             if not _append(edits, at, "delta", choice.get("delta"), self._footer):
                 before += sse(self._chunk(body, index))
+        self._spoke -= {choice.get("index") for choice in ended}
         if not edits.changes:
             return before + event
         changed = edits.apply().encode("utf-8", "surrogatepass")

@@ -56,7 +56,7 @@ class Session:
 
     book: Any
     state: Path
-    options: RagOptions = RagOptions()
+    options: RagOptions = RULES[0]
     talk: list[dict[str, Any]] = field(default_factory=list)
     sent: list[tuple[RagOptions, list[Any], list[Any]]] = field(default_factory=list)
     version: int = 0

@@ -26,9 +26,7 @@ def test_members_are_found_where_they_stand(value: dict[str, Any], indent: int |
     text = json.dumps(value, indent=indent)
     found = members(text, 0)
     assert [m.key for m in found] == list(value)
-    assert [text[m.value : m.end] for m in found] == [
-        text[m.value : m.end].strip() for m in found
-    ]
+    assert [text[m.value : m.end] for m in found] == [text[m.value : m.end].strip() for m in found]
     assert {m.key: json.loads(text[m.value : m.end]) for m in found} == value
 
 
@@ -56,7 +54,9 @@ def test_an_added_member_comes_last(value: dict[str, Any], new: Any, indent: int
 
 
 def test_numbers_duplicates_and_escapes_survive_an_edit() -> None:
-    text = '{ "a":1e400,"a" : 1.0, "n":123456789012345678901234567890, "s":"\\ud800\\u00e9", "z":-0.0}'
+    text = (
+        '{ "a":1e400,"a" : 1.0, "n":123456789012345678901234567890, "s":"\\ud800\\u00e9", "z":-0.0}'
+    )
     edits = Edits(text)
     found = member(text, 0, "n")
     assert found is not None

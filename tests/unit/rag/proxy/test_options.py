@@ -29,9 +29,7 @@ def test_the_body_wins_over_headers() -> None:
         False, ("novel", "lexicon"), 3, "Sæunn", 5, 700, "footer"
     )
     body = {"as_of": 0, "collection": ["other"], "enabled": True, "top_k": None}
-    assert rag_options(body, headers) == RagOptions(
-        True, ("other",), 0, "Sæunn", 5, 700, "footer"
-    )
+    assert rag_options(body, headers) == RagOptions(True, ("other",), 0, "Sæunn", 5, 700, "footer")
 
 
 def test_names_may_be_percent_encoded() -> None:

@@ -64,6 +64,12 @@ def test_every_choices_text_ends_with_the_footer(cuts: list[int]) -> None:
     assert out.startswith(data[: data.index(b'"llo"')])
 
 
+def test_a_stream_without_finish_reason_gets_it_before_the_end() -> None:
+    out = written(event(0, {"content": "x"}) + event(1, {"role": "assistant"}) + TAIL, [])
+    assert texts(out) == {0: "x" + FOOT, 1: ""}
+    assert out.endswith(b"data: [DONE]\n\n")
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -144,9 +144,7 @@ async def test_a_footer_in_the_history_changes_nothing(talk: Make) -> None:
     assert (await ours.ask("Go on"))[: len(told)] == told
 
 
-async def test_the_always_block_changes_with_the_canon_and_only_then(
-    talk: Make, book: Any
-) -> None:
+async def test_the_always_block_changes_with_the_canon_and_only_then(talk: Make, book: Any) -> None:
     book.write("style.md", "Short sentences.", always=True)
     ours = talk()
     ours.messages = [{"role": "system", "content": [{"type": "text", "text": "You write."}]}]
