@@ -16,38 +16,32 @@ def sse(data: Any) -> bytes:
 class BeforeDone:
     """Inserts one event before `data: [DONE]` in a stream of bytes, wherever the bytes are cut.
 
-    At most the 12 bytes that may be the beginning of the marker are held back.
+    Only what may be the beginning of the marker is held back: of a line that begins like it, never
+    the line feed before. An event whose last byte were held back would reach its reader late.
     """
 
     def __init__(self, event: bytes) -> None:
         self._event = event
-        self._held = b"\n"  # the marker counts at the start of a line only
-        self._first = True
+        self._held = b""
+        self._line_begins = True  # with the first byte of what is held or comes next
 
     def feed(self, data: bytes) -> bytes:
         """Bytes to send on for the bytes that came."""
         if not self._event:
             return data
         buffer = self._held + data
-        marker = b"\n" + DONE
-        at = buffer.find(marker)
-        if at >= 0:
-            out = buffer[: at + 1] + self._event + buffer[at + 1 :]
-            self._event, self._held = b"", b""
-        else:
-            keep = next(
-                (n for n in range(len(marker) - 1, 0, -1) if buffer.endswith(marker[:n])), 0
-            )
-            self._held = buffer[len(buffer) - keep :]
-            out = buffer[: len(buffer) - keep]
-        return self._without_start(out)
+        first = self._line_begins and buffer.startswith(DONE)
+        at = 0 if first else buffer.find(b"\n" + DONE) + 1
+        if at or first:
+            event, self._event, self._held = self._event, b"", b""
+            return buffer[:at] + event + buffer[at:]
+        line = buffer.rfind(b"\n") + 1
+        begins = line > 0 or self._line_begins
+        end = line if begins and DONE.startswith(buffer[line:]) else len(buffer)
+        self._held = buffer[end:]
+        self._line_begins = begins and end == line
+        return buffer[:end]
 
     def close(self) -> bytes:
         """What is still held when the stream ends without the marker."""
-        return self._without_start(self._held) if self._event else b""
-
-    def _without_start(self, out: bytes) -> bytes:
-        if self._first and out:
-            self._first = False
-            return out[1:]
-        return out
+        return self._held if self._event else b""

@@ -41,8 +41,16 @@ def test_a_stream_that_is_only_the_marker() -> None:
 
 def test_what_arrived_is_sent_on_at_once() -> None:
     inserter = BeforeDone(b"X")
-    assert inserter.feed(b"data: first\n") == b"data: first"
-    assert inserter.feed(b"\n") == b"\n"
+    assert inserter.feed(b"data: first\n") == b"data: first\n"
+    assert inserter.feed(b"\n") == b"\n"  # the event's last byte: with it a reader has it whole
+    assert inserter.feed(b"data: [D") == b""
+    assert inserter.feed(b"ate]\n\n") == b"data: [Date]\n\n"
+
+
+def test_the_marker_inside_a_line_is_none() -> None:
+    inserter = BeforeDone(b"X")
+    assert inserter.feed(b"x") == b"x"
+    assert inserter.feed(b"data: [DONE]") == b"data: [DONE]"
 
 
 def test_an_event_is_one_line_of_json() -> None:

@@ -21,7 +21,7 @@ from scifi_llm.rag.prompt import (
 )
 from scifi_llm.settings import setting
 
-# Of the chat templates of Llama 2 and 3, Qwen, Mistral, Gemma, Phi, DeepSeek, Command R and gpt-oss.
+# Of the templates of Llama 2 and 3, Qwen, Mistral, Gemma, Phi, DeepSeek, Command R and gpt-oss.
 CONTROL = [
     "<|im_start|>system\n", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>", "<|begin_of_text|>",
     "<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[TOOL_CALLS]",
