@@ -1,17 +1,28 @@
-"""Sections to chunks that fit an embedding model. Pure: the caller brings the token counter."""
+"""Sections to chunks that fit an embedding model. Pure: the caller brings the tokenizer."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..documents import Note, Section
+from .packing import pack
 
-TokenCounter = Callable[[str], int]
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+")
-_PARAGRAPH_END = re.compile(r"\n[ \t]*\n\s*")
+FORMAT = 2  # of the cuts: chunks of another number are cut anew
+LONGEST_CONTEXT = 120  # characters before a passage; at most as many tokens in any script
+SLAB = 1_000_000  # characters that are tokenized at once
+
+
+class Tokenizer(Protocol):
+    """What chunking asks of a tokenizer; `limit` counts the `special` tokens too."""
+
+    limit: int
+    special: int
+
+    def starts(self, texts: Sequence[str]) -> list[list[int]]:
+        """For each text, where each of its tokens starts, in characters, ascending."""
 
 
 @dataclass(frozen=True)
@@ -34,94 +45,92 @@ class Chunk:
     @property
     def embedded(self) -> str:
         """What the embedding model reads."""
-        return f"{self.context}\n{self.text}"
+        return f"{_lead(self.context)}\n{self.text}"
 
 
 def chunk_sections(
-    sections: Iterable[Section], count: TokenCounter, max_tokens: int
+    sections: Iterable[Section], tokenizer: Tokenizer, target_tokens: int | None = None
 ) -> list[Chunk]:
-    """Cut sections into chunks whose `embedded` text has at most `max_tokens` by `count`.
+    """Cut sections into chunks whose `embedded` text has at most `tokenizer.limit` tokens.
 
-    Pieces end at paragraphs, else at sentences, else at words, else anywhere; concatenated they are
-    the section's text without the white space at its cuts. Ids depend on path and text alone, so an
-    edit changes only the chunks it touches.
+    `target_tokens` is the size to aim at, context included; None aims at the limit. Pieces of a
+    section, concatenated, are its text without the white space at the cuts. Ids depend on path and
+    text alone, so an edit changes only the chunks it touches.
     """
     chunks: list[Chunk] = []
     seen: dict[str, int] = {}
-    for section in sections:
-        context = Chunk("", section.note, section.heading, "", 0, 0).embedded
-        # A heading that fills the model by itself is cut by the model; the text still gets room.
-        room = max(max_tokens - count(context), max_tokens // 2)
-        for start, end in pack(section.text, count, room):
+    for slab in _slabs(sections):
+        for section, start, end in _spans(slab, tokenizer, target_tokens or tokenizer.limit):
             text = section.text[start:end]
             key = f"{section.note.path}\0{text}"
             number = seen[key] = seen.get(key, 0) + 1
-            digest = hashlib.sha256(f"{key}\0{number}".encode()).hexdigest()[:24]
-            offset = section.start
+            digest = hashlib.sha256(f"{key}\0{number}".encode("utf-8", "surrogatepass"))
+            place = section.start
             chunks.append(
-                Chunk(digest, section.note, section.heading, text, offset + start, offset + end)
+                Chunk(
+                    digest.hexdigest()[:24],
+                    section.note,
+                    section.heading,
+                    text,
+                    place + start,
+                    place + end,
+                )
             )
     return chunks
 
 
-def pack(text: str, count: TokenCounter, room: int) -> Iterator[tuple[int, int]]:
-    """Spans of `text`, without white space at their ends, of at most `room` tokens each."""
-    spans = _fitting(text, 0, len(text), count, room)
-    current: tuple[int, int] | None = None
-    for start, end in spans:
-        if current and count(text[current[0] : end]) <= room:
-            current = (current[0], end)
+def _slabs(sections: Iterable[Section]) -> Iterator[list[Section]]:
+    slab: list[Section] = []
+    size = 0
+    for section in sections:
+        slab.append(section)
+        size += len(section.text)
+        if size >= SLAB:
+            yield slab
+            slab, size = [], 0
+    yield slab
+
+
+def _spans(
+    sections: list[Section], tokenizer: Tokenizer, target: int
+) -> Iterator[tuple[Section, int, int]]:
+    texts = tokenizer.starts([section.text for section in sections])
+    contexts = tokenizer.starts([_before(section) for section in sections])
+    spans = []
+    for section, starts, context in zip(sections, texts, contexts, strict=True):
+        used = len(context) + tokenizer.special
+        room = max(tokenizer.limit - used, 1)
+        aim = min(max(target - used, 1), room)
+        spans += [(section, a, b, room) for a, b in pack(section.text, starts, room, aim)]
+    yield from _checked(spans, tokenizer)
+
+
+def _checked(
+    spans: list[tuple[Section, int, int, int]], tokenizer: Tokenizer
+) -> Iterator[tuple[Section, int, int]]:
+    """The spans; one that is longer alone than within its text is cut again.
+
+    Tokenizers that look across white space may count a passage differently by itself.
+    """
+    alone = tokenizer.starts([_before(section) + section.text[a:b] for section, a, b, _ in spans])
+    for (section, a, b, room), starts in zip(spans, alone, strict=True):
+        excess = len(starts) + tokenizer.special - tokenizer.limit
+        if excess <= 0 or room <= 1:
+            yield section, a, b
             continue
-        if current:
-            yield current
-        current = (start, end)
-    if current:
-        yield current
+        less = max(room - excess, 1)
+        inner = tokenizer.starts([section.text[a:b]])[0]
+        cut = pack(section.text[a:b], inner, less, less)
+        yield from _checked([(section, a + c, a + d, less) for c, d in cut], tokenizer)
 
 
-def _fitting(
-    text: str, start: int, end: int, count: TokenCounter, room: int
-) -> Iterator[tuple[int, int]]:
-    """Paragraphs of text[start:end], the long ones cut into sentences, words, then halves."""
-    for a, b in _split(text, start, end, _PARAGRAPH_END):
-        if count(text[a:b]) <= room:
-            yield a, b
-            continue
-        for c, d in _split(text, a, b, _SENTENCE_END):
-            yield from _halves(text, c, d, count, room)
+def _before(section: Section) -> str:
+    return Chunk("", section.note, section.heading, "", 0, 0).embedded
 
 
-def _halves(
-    text: str, start: int, end: int, count: TokenCounter, room: int
-) -> Iterator[tuple[int, int]]:
-    if end - start <= 1 or count(text[start:end]) <= room:
-        yield start, end
-        return
-    middle = (start + end) // 2
-    space = text.rfind(" ", start + 1, middle)
-    cut = space if space > start else middle
-    for a, b in (_trim(text, start, cut), _trim(text, cut, end)):
-        if a < b:
-            yield from _halves(text, a, b, count, room)
-
-
-def _split(
-    text: str, start: int, end: int, separator: re.Pattern[str]
-) -> Iterator[tuple[int, int]]:
-    position = start
-    for match in separator.finditer(text, start, end):
-        a, b = _trim(text, position, match.end())
-        if a < b:
-            yield a, b
-        position = match.end()
-    a, b = _trim(text, position, end)
-    if a < b:
-        yield a, b
-
-
-def _trim(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start].isspace():
-        start += 1
-    while start < end and text[end - 1].isspace():
-        end -= 1
-    return start, end
+def _lead(context: str) -> str:
+    """The context, a long one cut in its middle: the title and the last heading say most."""
+    if len(context) <= LONGEST_CONTEXT:
+        return context
+    half = (LONGEST_CONTEXT - 1) // 2
+    return f"{context[:half]}…{context[-half:]}"

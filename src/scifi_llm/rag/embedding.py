@@ -5,16 +5,18 @@ Scores are mean nDCG@10 over the 15 BEIR sets as the models' own cards report th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import hub
 from ..console import log_warn, progress
 from ..errors import ToolkitError
+from . import backends
+from .backends import BATCHES, Backend
+from .tokenizer import Tokens, limit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +32,6 @@ QUERY_PROMPTS = {
     "BAAI/bge-small-en-v1.5": "Represent this sentence for searching relevant passages: ",
 }
 MAX_TOKENS = 512  # longer chunks would let one passage eat the budget of an answer
-BATCH = 32
 
 
 @dataclass
@@ -38,45 +39,48 @@ class Embedder:
     """A loaded model. `name` is what a collection records; vectors have unit length."""
 
     name: str
-    model: Any
-    max_tokens: int
+    tokens: Tokens
+    backend: Backend
     dimension: int
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens that the model reads, its special tokens included."""
+        return self.tokens.limit
 
     def count(self, text: str) -> int:
         """Tokens of `text` for this model, its special tokens included."""
-        return len(self.model.tokenizer(text, verbose=False)["input_ids"])
+        return self.tokens.count(text)
 
     def encode_documents(self, texts: Sequence[str], label: str = "Embedding") -> np.ndarray:
         """Array of shape (len(texts), dimension), float32, in the order of `texts`."""
         import numpy as np
 
-        # Texts of like length share a batch, so that little of it is padding.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
         result = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for i, vector in progress(self._encode(texts, order), len(texts), label, "chunks"):
-            result[i] = vector
+        for row, vector in self.encode_each(texts, label):
+            result[row] = vector
         return result
 
-    def _encode(
-        self, texts: Sequence[str], order: Sequence[int]
+    def encode_each(
+        self, texts: Sequence[str], label: str = "Embedding"
     ) -> Iterator[tuple[int, np.ndarray]]:
-        for first in range(0, len(order), BATCH):
-            rows = order[first : first + BATCH]
-            vectors = self.model.encode(
-                [texts[i] for i in rows],
-                batch_size=BATCH,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
+        """(index, vector) of every text, as they are computed: long ones first, with progress."""
+        return progress(self._encode(texts), len(texts), label, "chunks")
+
+    def _encode(self, texts: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
+        # Texts of like length share a batch, so that little of it is padding.
+        lengths = self.tokens.lengths(texts)
+        order = sorted(range(len(texts)), key=lengths.__getitem__, reverse=True)
+        size = BATCHES[self.backend.name]
+        for first in range(0, len(order), size):
+            rows = order[first : first + size]
+            vectors = self.backend.encode(*self.tokens.batch([texts[i] for i in rows]))
             yield from zip(rows, vectors, strict=True)
 
     def encode_query(self, text: str) -> np.ndarray:
         """Array of shape (dimension,), float32. Text beyond the model's limit is cut off."""
-        vector: np.ndarray = self.model.encode(
-            QUERY_PROMPTS.get(self.name, "") + text,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-        )
+        prompt = QUERY_PROMPTS.get(self.name, "")
+        vector: np.ndarray = self.backend.encode(*self.tokens.batch([prompt + text]))[0]
         return vector
 
 
@@ -116,30 +120,16 @@ def choose(model: str) -> str:
     return name
 
 
-def load(name: str) -> Embedder:
+def load(name: str, backend: str | None = None) -> Embedder:
     """Load a model by its recorded name, without touching the network.
 
-    Raises ToolkitError where it is not on this machine or is no embedding model.
+    `backend` is one of backends.BATCHES; None takes the fastest on this CPU that keeps quality.
+    Raises ToolkitError where the model is not on this machine or is no embedding model.
     """
     folder = _folder(name)
-    # Loading prints nothing that an author needs.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    try:
-        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ToolkitError(f"{name} is no embedding model: {reason}", "Name another one.") from None
-    limit = min(model.max_seq_length or MAX_TOKENS, MAX_TOKENS)
-    model.max_seq_length = limit
-    dimension = model.get_embedding_dimension()
-    if dimension is None:
-        raise ToolkitError(f"{name} gives no vectors of a fixed dimension.", "Name another one.")
-    return Embedder(name, model, limit, int(dimension))
+    tokens = Tokens(folder, limit(folder, MAX_TOKENS))
+    running = backends.load(folder, backend or backends.preferred())
+    return Embedder(name, tokens, running, running.encode(*tokens.batch(["x"])).shape[1])
 
 
 def _folder(name: str) -> Path:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..console import Parser, log_next, log_ok, log_test, log_warn
+from ..documents import Note, Section
 from ..errors import ToolkitError
 from ..paths import chroma_dir, chunks_dir
 from ..settings import setting
-from . import embedding, store
-from .chunking import Chunk, chunk_sections
+from . import chunking, embedding, store
+from .chunking import Chunk
 from .ingest import read_sections, sections_file
+from .pending import Pending
 
 if TYPE_CHECKING:
     import numpy as np
+
+TARGET_TOKENS: int | None = None  # size of a chunk to aim at; None is the model's own limit
 
 
 def choose_collection(name: str | None, root: Path) -> str:
@@ -53,45 +58,105 @@ def choose_model(asked: str | None, present: store.Manifest | None, rebuild: boo
     return name
 
 
+def settings() -> str:
+    """What cuts depend on, apart from the model: part of a collection's digest."""
+    return f"cuts {chunking.FORMAT}, at most {embedding.MAX_TOKENS} tokens, target {TARGET_TOKENS}"
+
+
 def digest(sections: Path, model: str) -> str:
     """A hash of everything a collection is made from: equal digests are equal collections."""
-    parts = f"{store.FORMAT} {model} {embedding.MAX_TOKENS}\n".encode()
+    parts = f"{store.FORMAT} {model} {settings()} {setting('CHROMA_URL')}\n".encode()
     return hashlib.sha256(parts + sections.read_bytes()).hexdigest()
 
 
+def file_hashes(sections: Iterable[Section]) -> dict[str, str]:
+    """Path to a hash of all sections read from it, in document order."""
+    found: dict[str, hashlib._Hash] = {}
+    notes: dict[Note, bytes] = {}
+    for section in sections:
+        note = notes.setdefault(section.note, repr(section.note).encode("utf-8", "surrogatepass"))
+        entry = found.setdefault(section.note.path, hashlib.sha256())
+        place = f"{section.heading!r} {section.start} {section.end} {len(section.text)}\n"
+        text = (place + section.text).encode("utf-8", "surrogatepass")
+        entry.update(note + text)
+    return {path: entry.hexdigest() for path, entry in found.items()}
+
+
+def cut(
+    sections: list[Section],
+    hashes: dict[str, str],
+    tokenizer: chunking.Tokenizer,
+    previous: store.Collection | None,
+) -> list[Chunk]:
+    """Chunks in document order; those of unchanged files are taken from the present version."""
+    chunks: dict[str, list[Chunk]] = {path: [] for path in hashes}
+    kept: set[str] = set()
+    if previous is not None and previous.manifest.settings == settings():
+        kept = {path for path, value in hashes.items() if previous.hashes.get(path) == value}
+        for id_ in previous.order:
+            chunk = previous.chunks[id_]
+            if chunk.note.path in kept:
+                chunks[chunk.note.path].append(chunk)
+    changed = [section for section in sections if section.note.path not in kept]
+    for chunk in chunking.chunk_sections(changed, tokenizer, TARGET_TOKENS):
+        chunks[chunk.note.path].append(chunk)
+    return [chunk for part in chunks.values() for chunk in part]
+
+
 def embed(
-    chunks: list[Chunk], embedder: embedding.Embedder, known: dict[str, np.ndarray]
+    chunks: list[Chunk],
+    embedder: embedding.Embedder,
+    previous: store.Collection | None,
+    folder: Path,
 ) -> tuple[np.ndarray, int]:
-    """Vectors of shape (len(chunks), dimension), and how many were computed, not taken over."""
+    """Vectors of shape (len(chunks), dimension), and how many were computed, not taken over.
+
+    Taken over are those of the present version, of chunks with the same embedded text wherever it
+    stood, and those that an interrupted run has left in `folder`.
+    """
     import numpy as np
 
-    new = [chunk for chunk in chunks if chunk.id not in known]
-    fresh = embedder.encode_documents([chunk.embedded for chunk in new])
-    by_id = {**known, **{chunk.id: fresh[i] for i, chunk in enumerate(new)}}
-    return np.array([by_id[chunk.id] for chunk in chunks], dtype=np.float32), len(new)
+    known: dict[str, np.ndarray] = {}
+    if previous is not None:
+        for id_, row in previous.rows.items():
+            known[previous.chunks[id_].embedded] = previous.matrix[row]
+    texts = [chunk.embedded for chunk in chunks]
+    new = list(dict.fromkeys(text for text in texts if text not in known))
+    pending = Pending(folder, embedder.name, embedder.dimension)
+    known.update(pending.load(new))
+    new = [text for text in new if text not in known]
+    with pending:
+        for row, vector in embedder.encode_each(new):
+            known[new[row]] = vector
+            pending.add(new[row], vector)
+    return np.array([known[text] for text in texts], dtype=np.float32), len(new)
 
 
-def reusable(
-    present: store.Manifest | None, model: str, root: Path, chunks: list[Chunk]
-) -> dict[str, np.ndarray]:
-    """Vectors of the present version for chunks whose embedded text is unchanged."""
-    if present is None or present.model != model:
-        return {}
+def open_previous(
+    present: store.Manifest | None, embedder: embedding.Embedder, root: Path
+) -> store.Collection | None:
+    """The present version, where its vectors are of this model.
+
+    Raises ToolkitError where the model of that name now has another dimension.
+    """
+    if present is None or present.model != embedder.name:
+        return None
+    if present.dimension != embedder.dimension:
+        raise ToolkitError(
+            f"Collection {present.name!r} has {present.dimension} dimensions, its model "
+            f"{embedder.dimension}.",
+            store.rebuild(present.name),
+        )
     try:
-        collection = store.Collection(root, present)
+        return store.Collection(root, present)
     except ToolkitError as error:
         log_warn(f"{error.problem} Embedding everything anew.")
-        return {}
-    same = {
-        chunk.id
-        for chunk in chunks
-        if chunk.id in collection.chunks and collection.chunks[chunk.id].embedded == chunk.embedded
-    }
-    return {id_: collection.matrix[row] for id_, row in collection.rows.items() if id_ in same}
+        return None
 
 
 def build(chunks_folder: Path, root: Path, asked: str | None, name: str, rebuild: bool) -> bool:
     """Bring a collection up to date with the sections; True where something was written."""
+    started = time.monotonic()
     source, sections = read_sections(chunks_folder)
     with store.writing(root, name):
         present = store.manifest_or_none(root, name)
@@ -102,22 +167,34 @@ def build(chunks_folder: Path, root: Path, asked: str | None, name: str, rebuild
             return False
         log_test(f"Loading {model}")
         embedder = embedding.load(model)
-        chunks = chunk_sections(sections, embedder.count, embedder.max_tokens)
+        previous = None if rebuild else open_previous(present, embedder, root)
+        hashes = file_hashes(sections)
+        chunks = cut(sections, hashes, embedder.tokens, previous)
         if not chunks:
             raise ToolkitError("The sections hold no text.", "Write them with: RAG/1_ingest.py")
         if present and present.source == "example" and source != "example":
             log_warn(f"The example world has left collection {name!r}.")
-        started = time.monotonic()
-        known = {} if rebuild else reusable(present, model, root, chunks)
-        vectors, computed = embed(chunks, embedder, known)
-        files = len({chunk.note.path for chunk in chunks})
+        vectors, computed = embed(chunks, embedder, previous, root / name)
         entry = store.Manifest(
-            name, 0, model, embedder.dimension, len(chunks), files, source, "", wanted
+            name=name,
+            version=0,
+            model=model,
+            dimension=embedder.dimension,
+            chunks=0,
+            files=0,
+            source=source,
+            created="",
+            digest=wanted,
+            settings=settings(),
+            backend=embedder.backend.name,
+            server=setting("CHROMA_URL"),
         )
-        store.publish(root, entry, store.Contents(chunks, vectors))
+        entry = store.publish(root, entry, store.Contents(chunks, vectors, hashes), previous)
+        Pending(root / name, model, embedder.dimension).remove()
     log_ok(
-        f"Collection {name!r}: {len(chunks)} chunks of {files} files, {computed} embedded with "
-        f"{model} ({embedder.dimension} dimensions) in {time.monotonic() - started:.1f} s"
+        f"Collection {name!r}: {entry.chunks} chunks of {entry.files} files, {computed} embedded "
+        f"with {model} ({entry.backend}, {entry.dimension} dimensions) "
+        f"in {time.monotonic() - started:.1f} s"
     )
     return True
 

@@ -15,6 +15,7 @@ from .manifest import (
     collections,
     manifest,
     manifest_or_none,
+    rebuild,
     require,
     writing,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "manifest",
     "manifest_or_none",
     "publish",
+    "rebuild",
     "require",
     "writing",
 ]
