@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Start the RAG proxy on port 8001: OpenAI's API with the canon of the book put before the model.
 #
-# Usage: ./serve_rag_proxy.sh [COLLECTION] [--port 8001] [--upstream URL] [--detach] [--stop]
+# Usage: ./serve_rag_proxy.sh [COLLECTION] [--port 8001] [--upstream URL] [--watch[=DIR]] [--detach] [--stop]
 #
 #   COLLECTION  made by RAG/2_embed_and_store.py (default: the one written last)
 #   --port      8001
 #   --upstream  server behind it (http://127.0.0.1:8000/v1)
+#   --watch     index the notes again when they change (RAG/data, or DIR)
 #   --detach    return when the proxy answers; pid and log under run/
 #   --stop      stop the proxy on that port
 #
@@ -22,7 +23,7 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"
 # shellcheck source=lib/server.sh
 source "$REPO/lib/server.sh"
 
-port="$RAG_PORT" upstream="" collection="" DETACH=no stop=no
+port="$RAG_PORT" upstream="" watch="" collection="" DETACH=no stop=no
 while (($#)); do
     case "$1" in
     -h | --help)
@@ -34,6 +35,7 @@ while (($#)); do
         printf -v "${1#--}" '%s' "$2"
         shift
         ;;
+    --watch | --watch=*) watch="$1" ;;
     --detach) DETACH=yes ;;
     --stop) stop=yes ;;
     -*) die "Unknown option: $1" "See: $0 --help" ;;
@@ -53,7 +55,7 @@ if [[ $stop == yes ]]; then
 fi
 
 python="$(require_venv rag "RAG/0_create_venv_with_deps.sh")"
-command=("$python" "$REPO/RAG/serve_rag_proxy.py" ${collection:+"$collection"} --port "$port" ${upstream:+--upstream "$upstream"})
+command=("$python" "$REPO/RAG/serve_rag_proxy.py" ${collection:+"$collection"} --port "$port" ${upstream:+--upstream "$upstream"} ${watch:+"$watch"})
 url="http://$(own_address "${RAG_HOST:-}"):$port"
 collection="$("${command[@]}" --check)"
 refuse_second "$name" "The RAG proxy" "$port" "$url/health" "$collection"

@@ -61,6 +61,14 @@ SH
     stdout_is "[OK] RAG proxy on port $PORT is not running."
 }
 
+@test "--watch reaches the proxy, with and without a folder" {
+    rag_stub
+    proxy "$REPO/serve_rag_proxy.sh" novel --port "$PORT" --watch
+    proxy "$REPO/serve_rag_proxy.sh" novel --port "$PORT" "--watch=$BOX/my notes"
+    same "calls" "<$REPO/RAG/serve_rag_proxy.py><novel><--port><$PORT><--watch>
+<$REPO/RAG/serve_rag_proxy.py><novel><--port><$PORT><--watch=$BOX/my notes>" "$(grep -v -e --check "$RECORD/calls")"
+}
+
 @test "collection, port and upstream reach the proxy" {
     rag_stub
     proxy "$REPO/serve_rag_proxy.sh" "my canon" --port "$PORT" --upstream "http://127.0.0.1:9/v1"
