@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import ToolkitError
 from .lorebook import parse_lorebook
-from .markdown import parse_note
+from .markdown import parse_note, parse_text
 from .model import Reading, Section
 from .pandoc import convert
 from .pdf import parse_pdf
@@ -28,7 +28,7 @@ def _by_pandoc(format_: str) -> Reader:
 READERS: dict[str, Reader] = {
     ".md": lambda data, path: parse_note(decode(data), path),
     ".markdown": lambda data, path: parse_note(decode(data), path),
-    ".txt": lambda data, path: parse_note(decode(data), path),
+    ".txt": lambda data, path: parse_text(decode(data), path),
     ".docx": _by_pandoc("docx"),
     ".odt": _by_pandoc("odt"),
     ".epub": _by_pandoc("epub"),
@@ -40,6 +40,7 @@ READERS: dict[str, Reader] = {
     ".lorebook": parse_lorebook,
 }
 PROJECT = ".scriv"
+_HIDDEN = (".", "~$")  # "~$novel.docx" is Word's lock on novel.docx while it is open
 SUFFIXES = (*READERS, PROJECT)
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")  # those that can have front matter
 # What holds several notes: "Book.scriv/Draft/Dawn", "world.json#Elena".
@@ -78,7 +79,7 @@ def note_files(
                 yield path
         folders[:] = [name for name in inner if not name.lower().endswith(PROJECT)]
         for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in READERS:
+            if not name.startswith(_HIDDEN) and Path(name).suffix.lower() in READERS:
                 yield Path(root, name)
 
 

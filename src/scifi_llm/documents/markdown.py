@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ToolkitError
 from ..settings import parse_yaml
-from .chapters import chapters_of_headings
+from .chapters import chapters_of_headings, number_in_heading
 from .cleaning import Visible, visible
 from .model import Note, Section, make_note
 
@@ -17,6 +17,10 @@ _FENCE = re.compile(r"[ \t]{0,3}(?:(`{3,})(?=[^`]*$)|(~{3,}))")
 _UNDERLINE = re.compile(r" {0,3}(?:(={2,})|-{2,})[ \t]*$")
 # A line that an underline does not make a heading: list, quote, table, rule, heading.
 _NO_TITLE = re.compile(r"[ \t]*(?:[-+*>|#=~`]|\d+[.)][ \t])|\t| {4}")
+_LONE_LINE = re.compile(
+    r"(?:\A|(?<=\n\n)|(?<=\n[ \t]\n))([ \t]*ch[a-z]*\.?[ \t][^\n]{1,100})(?:\Z|\n(?=[ \t]*\n|\Z))",
+    re.I,
+)
 MAX_TITLE = 200  # characters: a longer line above a rule is a paragraph and a scene break
 
 
@@ -31,13 +35,22 @@ class Heading:
 
 
 def parse_note(text: str, path: str) -> list[Section]:
-    """Sections of a note's text. Pure; offsets count characters of `text`.
+    """Sections of a note's Markdown. Pure; offsets count characters of `text`.
 
     Raises ToolkitError where the front matter is broken or a comment does not end.
     """
+    return _parse(text, path, find_headings)
+
+
+def parse_text(text: str, path: str) -> list[Section]:
+    """Like `parse_note`; without headings, a line by itself such as "CHAPTER II" is one."""
+    return _parse(text, path, lambda seen: list(find_headings(seen)) or find_chapter_lines(seen))
+
+
+def _parse(text: str, path: str, find: Callable[[str], Iterable[Heading]]) -> list[Section]:
     meta, body = split_front_matter(text)
     seen = visible(text, body)
-    headings = list(find_headings(seen.text))
+    headings = list(find(seen.text))
     note = make_note(meta, path, headings[0].title if headings else "", seen.links)
     parts = build_sections(note, seen.text, headings, numbered="chapter" in meta)
     return [_placed(part, seen, body) for part in parts]
@@ -56,7 +69,8 @@ def _placed(part: Section, seen: Visible, body: int) -> Section:
 def build_sections(
     note: Note, text: str, headings: Sequence[Heading], numbered: bool = False
 ) -> list[Section]:
-    """A section for the text below each heading; those without text are left out.
+    """A section for the text below each heading. A heading with nothing below it, not even
+    another heading, is text itself, unless it is the note's title.
 
     In a chapter the headings may say which chapter each section is, unless the note's number was
     given by the author (`numbered`). Where several are stated they win over the file's name.
@@ -70,7 +84,9 @@ def build_sections(
     found = []
     for path, start, end in _spans(headings, len(text)):
         if not text[start:end].strip():
-            continue
+            if not path or not _says_something(headings, path[-1], note.title):
+                continue
+            start, end = headings[path[-1]].start, headings[path[-1]].end
         own = note
         if by_heading:
             chapter = next((chapters[i] for i in path if chapters[i] is not None), None)
@@ -78,6 +94,12 @@ def build_sections(
         titles_ = tuple(headings[i].title for i in path)
         found.append(Section(own, titles_, text[start:end], start, end))
     return found
+
+
+def _says_something(headings: Sequence[Heading], i: int, title: str) -> bool:
+    """Is a heading without text below it more than the title of what follows?"""
+    follows = i + 1 < len(headings) and headings[i + 1].level > headings[i].level
+    return not follows and headings[i].title != title
 
 
 def _spans(headings: Sequence[Heading], length: int) -> Iterator[tuple[tuple[int, ...], int, int]]:
@@ -146,6 +168,13 @@ def find_headings(text: str) -> Iterator[Heading]:
             if lines == 1 and (len(title) > MAX_TITLE or _NO_TITLE.match(line)):
                 lines = 9
         position = end
+
+
+def find_chapter_lines(text: str) -> Iterator[Heading]:
+    """Lines that stand by themselves and state a chapter, as headings."""
+    for match in _LONE_LINE.finditer(text):
+        if number_in_heading(match[1]) is not None:
+            yield Heading(2, match[1].strip(), match.start(1), min(match.end(1) + 1, len(text)))
 
 
 def _after_fence(fence: str, mark: re.Match[str], line: str) -> str:

@@ -186,6 +186,8 @@ def _unlinked(name: str) -> str:
 
 def _chapter(meta: dict[str, Any], key: str) -> int | None:
     value = meta.get(key)
+    if isinstance(value, str) and value.strip().isdecimal():  # editors may quote a number
+        value = int(value)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:

@@ -87,6 +87,8 @@ def clean_archive(data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
             wanted = [info for info in old.infolist() if info.filename.lower().endswith(_READ)]
+            if "META-INF/rights.xml" in old.namelist():
+                raise ToolkitError("it is locked by its shop (DRM)")
             size = sum(info.file_size for info in wanted)
             if size > MAX_UNPACKED or len(wanted) > MAX_MEMBERS:
                 raise ToolkitError(

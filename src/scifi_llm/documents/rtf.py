@@ -17,9 +17,7 @@ from .text import Document, TextBuilder
 _TOKEN = re.compile(
     r"\\([a-zA-Z]+)(-?\d+)?[ ]?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])|([{}])|[\r\n\0]+|([^\\{}\r\n\0]+)"
 )
-# Scrivener's remarks and footnotes inside the text.
-_REMARK = re.compile(r"\\Scrv_annot.*?\\end_Scrv_annot", re.S)
-_FOOTNOTE = re.compile(r"\\Scrv_fn=(.*?)\\end_Scrv_fn", re.S)
+# Scrivener's styles inside the text.
 _STYLE_TAG = re.compile(r"<!?\$Scr_\w+(?:::\d+)?>")
 # fmt: off
 _SKIPPED = {
@@ -212,6 +210,18 @@ def _codec(name: str) -> str:
         return "cp1252"
 
 
+def _without_annotations(source: str) -> str:
+    """The source without Scrivener's inline annotations, which are the author's remarks."""
+    first, *rest = source.split("\\Scrv_annot")
+    pieces = [first]
+    for piece in rest:
+        _, end, after = piece.partition("\\end_Scrv_annot")
+        if not end:
+            raise ToolkitError("an inline annotation in it does not end")
+        pieces.append(after)
+    return "".join(pieces)
+
+
 def parse_rtf(data: bytes) -> Document:
     """Text and headings of an RTF file.
 
@@ -220,7 +230,6 @@ def parse_rtf(data: bytes) -> Document:
     source = data.decode("latin-1").lstrip("\ufeff\xef\xbb\xbf \r\n").rstrip("\0 \r\n\t")
     if not source.startswith("{\\rtf"):
         raise ToolkitError("it is no RTF, in spite of its name")
-    source = _FOOTNOTE.sub(r" [\1]", _REMARK.sub("", source))
-    if "\\Scrv_annot" in source:
-        raise ToolkitError("an inline annotation in it does not end")
+    source = _without_annotations(source)
+    source = source.replace("\\Scrv_fn=", " [").replace("\\end_Scrv_fn", "]")
     return _Reader().read(_STYLE_TAG.sub("", source))

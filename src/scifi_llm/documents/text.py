@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .markdown import Heading, build_sections
+from .markdown import Heading, build_sections, find_chapter_lines
 from .model import Section, make_note
 from .source import normalise
 
@@ -20,8 +20,9 @@ class Document:
 
     def sections(self, path: str) -> list[Section]:
         """The document as sections of the note at `path`; offsets count characters of `text`."""
-        first = self.title or (self.headings[0].title if self.headings else "")
-        return build_sections(make_note({}, path, first), self.text, self.headings)
+        headings = self.headings or tuple(find_chapter_lines(self.text))
+        first = self.title or (headings[0].title if headings else "")
+        return build_sections(make_note({}, path, first), self.text, headings)
 
 
 class TextBuilder:

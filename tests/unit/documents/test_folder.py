@@ -40,6 +40,7 @@ def test_names_of_all_kinds_are_read_in_order(tmp_path: Path) -> None:
     (tmp_path / ".obsidian").mkdir()
     (tmp_path / ".obsidian" / "app.json").write_text("{}")
     (tmp_path / ".draft.md").write_text("hidden")
+    (tmp_path / "~$novel.docx").write_bytes(b"Word's lock")
     (tmp_path / "map.png").write_bytes(b"\x89PNG")
     assert texts(tmp_path) == {name: name for name in names}
     assert [file.name for file in note_files(tmp_path)] == [

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scifi_llm import documents
-from scifi_llm.documents import Note, Section, parse_note, read_folder
+from scifi_llm.documents import Note, Section, find_headings, parse_note, read_folder
+from scifi_llm.documents.markdown import parse_text
 from scifi_llm.errors import ToolkitError
 
 NOTE = """---
@@ -88,6 +89,102 @@ def test_the_chapter_number_comes_from_the_file_name(name: str, number: int | No
     assert (section.note.type, section.note.chapter) == ("chapter", number)
 
 
+def test_setext_headings_and_what_is_none() -> None:
+    source = (
+        "The Quay\n========\n\nWet.\n\nThe Deep\n---\nCold.\n\n"
+        "A paragraph\nof two lines.\n---\nAfter a scene break.\n\n- item\n---\n\n> quote\n---\n\n"
+        "```\nCode\n===\n```\n\n| a |\n| --- |\n"
+    )
+    sections = parse_note(source, "a.md")
+    assert [section.heading for section in sections] == [("The Quay",), ("The Quay", "The Deep")]
+    assert sections[0].text == "\nWet.\n\n"
+    assert sections[1].text == source[source.index("Cold.") :]
+
+
+@pytest.mark.parametrize(
+    ("line", "titles"),
+    [
+        ("# A #", ["A"]),
+        ("### C# ##", ["C#"]),
+        ("# C#", ["C#"]),
+        ("  ## B", ["B"]),
+        ("#\tTab", ["Tab"]),
+        ("#tag", []),
+        ("####### seven", []),
+        ("    # code", []),
+        ("#", []),
+        ("# ", []),
+        ("## ##", []),
+    ],
+)
+def test_atx_headings(line: str, titles: list[str]) -> None:
+    assert [heading.title for heading in find_headings(f"x\n\n{line}\ny")] == titles
+
+
+def test_code_ends_only_at_its_own_fence() -> None:
+    source = "````\n# a\n```\n# b\n~~~~\n`````\n# Real\nText.\n~~~\n# c"
+    assert [heading.title for heading in find_headings(source)] == ["Real"]
+
+
+def test_a_heading_with_nothing_below_it_is_text() -> None:
+    sections = parse_note("# Facts\n\n## Elena is left-handed\n\n## The quay is wet\n", "a.md")
+    assert [section.text.strip() for section in sections] == [
+        "## Elena is left-handed",
+        "## The quay is wet",
+    ]
+
+
+def test_chapters_of_a_plain_text_are_lines_by_themselves() -> None:
+    source = "THE SHIP\n\nCHAPTER I\n\nOne.\n\n  Chapter II. Dawn\n\nTwo. Chapter 3\nfollows.\n"
+    sections = parse_text(source, "chapters/ship.txt")
+    assert [(s.heading, s.note.chapter, s.text.strip()) for s in sections] == [
+        ((), None, "THE SHIP"),
+        (("CHAPTER I",), 1, "One."),
+        (("Chapter II. Dawn",), 2, "Two. Chapter 3\nfollows."),
+    ]
+    assert all(source[s.start : s.end] == s.text for s in sections)
+    # A Markdown file has headings for that.
+    assert len(parse_note(source, "chapters/ship.md")) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("characters/elena.md", "character"),
+        ("Book/Characters/main/elena.md", "character"),
+        ("plots/a.md", "plot"),
+        ("research/chapters/a.md", "chapter"),
+        ("style/a.md", "style"),
+        ("worldbuilding/a.md", ""),
+        ("a.md", ""),
+        ("characters.md", ""),
+    ],
+)
+def test_the_type_comes_from_the_nearest_known_folder(path: str, kind: str) -> None:
+    (section,) = parse_note("Text.", path)
+    assert section.note.type == kind
+
+
+def test_what_editors_make_of_front_matter() -> None:
+    source = """---
+type: Chapter
+chapter: "3"
+alias: Lena, the Quartermaster
+aliases: Lena
+tags: [a, b]
+created: 2045-01-02
+---
+Text."""
+    (section,) = parse_note(source, "x/Some_note-1.md")
+    assert section.note == Note(
+        path="x/Some_note-1.md",
+        title="Some note 1",
+        type="chapter",
+        aliases=("Lena", "the Quartermaster"),
+        chapter=3,
+    )
+
+
 def test_front_matter_wins_over_the_file_name() -> None:
     (section,) = parse_note("---\nchapter: 5\ntype: chapter\n---\nText.", "chapters/chapter-03.md")
     assert section.note.chapter == 5
@@ -111,6 +208,7 @@ def test_a_rule_at_the_top_is_no_front_matter() -> None:
         ("always: maybe", "its key 'always' has value 'maybe'; use true or false"),
         ("from_chapter: two", "its key 'from_chapter' has value 'two'; use a chapter number"),
         ("chapter: true", "its key 'chapter' has value True; use a chapter number"),
+        ("type: [a]", "its key 'type' has value ['a']; use one word, such as chapter"),
         ("known_by: {a: 1}", "its key 'known_by' is not a list of names"),
     ],
 )
