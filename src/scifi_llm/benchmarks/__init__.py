@@ -1,0 +1,1 @@
+"""Benchmarks of any OpenAI-compatible server: speed, prose, coherence; their results and report."""
