@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ToolkitError
 from ..chunking import Chunk
-from . import database, memory
+from . import client, database, memory
 from .database import Version
 from .manifest import Manifest, manifest, manifest_or_none, point_to
 from .memory import Contents
@@ -112,10 +112,7 @@ def publish(
     written; the old version then stays and nothing is left of the new one.
     """
     folder = root / entry.name
-    current = manifest_or_none(root, entry.name)
-    # A reader reads current.json before it opens a version: the last one must stay for a while.
-    _remove(folder, keep={current.version} if current else set())
-    version = max([0, *_versions(folder)]) + 1
+    version = _next_version(root, entry)
     target = folder / f"v{version}"
     entry = replace(
         entry,
@@ -134,6 +131,9 @@ def publish(
         # On a full disk what is half written would keep it full. Ctrl+C may come after the switch.
         if manifest_or_none(root, entry.name) != entry:
             shutil.rmtree(target, ignore_errors=True)
+            if entry.server:
+                with contextlib.suppress(ToolkitError):
+                    client.remove_from_server(entry, [version])
         if isinstance(error, OSError):
             free = shutil.disk_usage(folder).free // 1_000_000
             raise ToolkitError(
@@ -142,6 +142,22 @@ def publish(
             ) from None
         raise
     return entry
+
+
+def _next_version(root: Path, entry: Manifest) -> int:
+    """A free number; what is older than the present version is removed first."""
+    folder = root / entry.name
+    current = manifest_or_none(root, entry.name)
+    # A reader reads current.json before it opens a version: the last one must stay for a while.
+    keep = {current.version} if current else set()
+    _remove(folder, keep)
+    taken = {0, *_versions(folder), *keep}
+    if entry.server:
+        there = client.server_versions(entry, str(folder))
+        old = {version for version, ours in there.items() if ours} - keep
+        client.remove_from_server(entry, old)
+        taken |= set(there) - old
+    return max(taken) + 1
 
 
 def _versions(folder: Path) -> list[int]:

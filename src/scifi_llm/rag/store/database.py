@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...console import progress
 from ...errors import ToolkitError
 from ..chunking import Chunk
+from .client import connect, errors, stored_name
 from .manifest import Manifest, rebuild
 from .memory import CHECK, CHUNKS, VECTORS, Contents, note_of, note_record
 
 WRITE_BATCH = 500
 # Deleted vectors stay in Chroma's index as tombstones: past this share it is written whole.
 PATCH_LIMIT = 0.25
-_CHROMA_FIX = "Start it (chroma run --path DIR --port 8002) or unset CHROMA_URL."
 
 
 @dataclass
@@ -46,7 +44,7 @@ def read(folder: Path, entry: Manifest) -> Contents:
 
     if not entry.server and not (folder / "chroma.sqlite3").exists():
         raise ToolkitError(f"{folder} is missing.", rebuild(entry.name))
-    with _errors(folder, entry), _client(folder, entry) as client:
+    with errors(folder, entry), connect(folder, entry) as client:
         collection = client.get_collection(stored_name(entry), embedding_function=None)
         files = json.loads(collection.metadata["files"])
         found = _all(collection)
@@ -81,7 +79,7 @@ def nearest(
     folder: Path, entry: Manifest, vector: Sequence[float], limit: int
 ) -> list[tuple[str, float]]:
     """(chunk id, cosine similarity) of the `limit` nearest as Chroma itself ranks them."""
-    with _errors(folder, entry), _client(folder, entry) as client:
+    with errors(folder, entry), connect(folder, entry) as client:
         collection = client.get_collection(stored_name(entry), embedding_function=None)
         answer = collection.query(
             query_embeddings=[list(vector)], n_results=limit, include=["distances"]
@@ -100,17 +98,17 @@ def write(
 
     `previous` is the present version: a small difference is applied to a copy of its database.
     """
-    with _errors(folder, entry):
+    with errors(folder, entry):
         if previous is not None and not entry.server and not previous.entry.server:
             changed = difference(previous.contents, contents)
             patched = previous.entry.patched + changed.indexed
             small = patched <= PATCH_LIMIT * len(contents.chunks)
             if small and _copy(previous.folder, folder):
-                with _client(folder, entry) as client:
-                    _patch(client.get_collection(entry.name, None), contents, changed)
+                with connect(folder, entry) as client:
+                    _patch(folder, client.get_collection(entry.name, None), contents, changed)
                 return patched
-        with _client(folder, entry) as client:
-            _write_whole(client, entry, contents)
+        with connect(folder, entry) as client:
+            _write_whole(folder, client, entry, contents)
     return 0
 
 
@@ -122,7 +120,7 @@ def _copy(source: Path, folder: Path) -> bool:
     return True
 
 
-def _patch(collection: Any, contents: Contents, changed: Difference) -> None:
+def _patch(folder: Path, collection: Any, contents: Contents, changed: Difference) -> None:
     place = numbers(contents.chunks)
     for first in range(0, len(changed.gone), WRITE_BATCH):
         collection.delete(ids=changed.gone[first : first + WRITE_BATCH])
@@ -133,14 +131,14 @@ def _patch(collection: Any, contents: Contents, changed: Difference) -> None:
             ids=[contents.chunks[row].id for row in rows],
             metadatas=[record(contents.chunks[row], place[row]) for row in rows],
         )
-    collection.modify(metadata={"files": json.dumps(_files(contents), ensure_ascii=False)})
+    collection.modify(metadata=_metadata(folder, contents))
 
 
-def _write_whole(client: Any, entry: Manifest, contents: Contents) -> None:
+def _write_whole(folder: Path, client: Any, entry: Manifest, contents: Contents) -> None:
     collection = client.create_collection(
         stored_name(entry),
         embedding_function=None,
-        metadata={"files": json.dumps(_files(contents), ensure_ascii=False)},
+        metadata=_metadata(folder, contents),
         configuration={"hnsw": {"space": "cosine"}},
     )
     _add(collection, contents, range(len(contents.chunks)))
@@ -156,69 +154,6 @@ def _add(collection: Any, contents: Contents, rows: Sequence[int]) -> None:
             documents=[contents.chunks[row].text for row in part],
             metadatas=[record(contents.chunks[row], place[row]) for row in part],
         )
-
-
-def remove(entry: Manifest) -> None:
-    """Take a version off its server; a version in a folder goes with its folder."""
-    if entry.server:
-        with _errors(Path(), entry), _client(Path(), entry) as client:
-            names = {collection.name for collection in client.list_collections()}
-            if stored_name(entry) in names:
-                client.delete_collection(stored_name(entry))
-
-
-def stored_name(entry: Manifest) -> str:
-    """Name of the collection that holds a version: a server holds all versions side by side."""
-    return f"{entry.name}-v{entry.version}" if entry.server else entry.name
-
-
-@contextmanager
-def _client(folder: Path, entry: Manifest) -> Iterator[Any]:
-    import chromadb
-    from chromadb.config import Settings
-
-    settings = Settings(anonymized_telemetry=False)
-    if entry.server:
-        client = _http_client(entry.server, settings)
-    else:
-        client = chromadb.PersistentClient(path=str(folder), settings=settings)
-    with client:  # closed, so that nothing of it is served from a cache later
-        yield client
-
-
-def _http_client(address: str, settings: Any) -> Any:
-    import chromadb
-
-    try:
-        url = urlsplit(address)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise ToolkitError(f"CHROMA_URL={address} is no address.", _CHROMA_FIX)
-        return chromadb.HttpClient(url.hostname, port, ssl=url.scheme == "https", settings=settings)
-    except ValueError as error:  # chromadb's own word for a server that is not there
-        raise ToolkitError(f"No Chroma server at {address}: {error}", _CHROMA_FIX) from None
-
-
-@contextmanager
-def _errors(folder: Path, entry: Manifest) -> Iterator[None]:
-    """Chroma's errors as ours: a full disk, a damaged database, a server that went away."""
-    import httpx
-    from chromadb.errors import ChromaError
-
-    try:
-        yield
-    except httpx.HTTPError as error:
-        raise ToolkitError(
-            f"The Chroma server at {entry.server} failed: {error}.", _CHROMA_FIX
-        ) from None
-    except ChromaError as error:
-        if entry.server:
-            raise ToolkitError(f"Chroma at {entry.server}: {error}.", _CHROMA_FIX) from None
-        free = shutil.disk_usage(folder).free // 1_000_000
-        raise ToolkitError(
-            f"Chroma failed in {folder} ({error}); {free} MB are free there.",
-            f"Check the disk (df -h {folder.parent}). {rebuild(entry.name)}",
-        ) from None
 
 
 @dataclass
@@ -264,5 +199,7 @@ def numbers(chunks: Sequence[Chunk]) -> list[int]:
     return result
 
 
-def _files(contents: Contents) -> dict[str, str]:
-    return {c.note.path: contents.hashes.get(c.note.path, "") for c in contents.chunks}
+def _metadata(folder: Path, contents: Contents) -> dict[str, str]:
+    hashes = contents.hashes
+    files = {c.note.path: hashes.get(c.note.path, "") for c in contents.chunks}
+    return {"files": json.dumps(files, ensure_ascii=False), "home": str(folder.parent)}
