@@ -214,6 +214,13 @@ class Page:
             shutil.copy(file, os.environ["SCREENSHOTS"])
 
 
+def write_fonts_conf(file: Path, fonts: Path) -> Path:
+    """Where the fonts lie; the file that comes with them names another folder."""
+    folders = f"<dir>{fonts}</dir><dir>/usr/share/fonts</dir><cachedir>{file.parent}</cachedir>"
+    file.write_text(f"<?xml version='1.0'?><fontconfig>{folders}</fontconfig>\n", "utf-8")
+    return file
+
+
 @pytest.fixture(scope="session")
 def chromium(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A running Chromium; its address for DevTools."""
@@ -224,7 +231,7 @@ def chromium(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         **os.environ,
         # Libraries and fonts that a bare machine has not; both come with it.
         "LD_LIBRARY_PATH": str(home / "al2023" / "lib"),
-        "FONTCONFIG_PATH": str(home / "fonts"),
+        "FONTCONFIG_FILE": str(write_fonts_conf(profile / "fonts.conf", home / "fonts")),
     }
     process = subprocess.Popen(
         [str(home / "chromium"), *flags, "about:blank"],

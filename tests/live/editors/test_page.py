@@ -64,6 +64,7 @@ def test_explain_by_keyboard_alone(page: Any, url: str, tmp_path: Path) -> None:
     page.open(url)
     page.until("document.querySelector('.state[data-state=ok] b')?.textContent === 'Proxy'")
     assert "SmolLM2" in page.eval("document.getElementById('states').textContent")
+    assert page.eval("document.querySelector('h1').getBoundingClientRect().height") > 20, "no font"
     assert page.eval("document.activeElement.id") == "query"
     page.type(PASSAGE)
     page.press("Enter", CTRL)
