@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,19 +108,28 @@ def test_filters_reach_the_search(page: Any, url: str) -> None:
     assert page.errors == []
 
 
-def test_html_in_a_note_is_shown_and_not_obeyed(
-    stack: Any, page: Any, url: str, tmp_path: Path
-) -> None:
-    note = tmp_path / "notes" / "characters" / "mallory.md"
-    note.parent.mkdir(parents=True)
-    note.write_text(f"# Mallory {EVIL}\n\nMallory sells {EVIL} lamps.\n", "utf-8")
-    chunks = str(tmp_path / "chunks")
-    stack.must("RAG/1_ingest.py", "--data", str(tmp_path / "notes"), "--out", chunks)
-    stack.must("RAG/2_embed_and_store.py", "--chunks", chunks, "--collection", "evil-page",
-               "--model", "fast")  # fmt: skip
-    page.open(url)
-    page.until("[...document.getElementById('collection').options].length > 2")
-    page.eval("document.getElementById('collection').value = 'evil-page'")
+@pytest.fixture
+def two_books(stack: Any, tmp_path: Path, free_port: int) -> Iterator[str]:
+    """A proxy for books of its own: `evil-book`, whose note holds HTML, and `good-book`."""
+    here = ("env", f"RAG_HOME={tmp_path}")
+    for name, text in (("evil-book", f"Mallory sells {EVIL} lamps."), ("good-book", "Ana sails.")):
+        note = tmp_path / "data" / "characters" / "somebody.md"
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"# {text}\n\n{text}\n", "utf-8")
+        stack.must(*here, "RAG/1_ingest.py")
+        stack.must(*here, "RAG/2_embed_and_store.py", "--model", "fast", "--collection", name)
+    words = (*here, "./serve_rag_proxy.sh", "--port", str(free_port))
+    stack.must(*words, "--upstream", "http://127.0.0.1:9/v1", "--watch", "--detach")
+    yield f"http://127.0.0.1:{free_port}/"
+    stack.must(*words, "--stop")
+
+
+def test_html_in_a_note_is_shown_and_not_obeyed(page: Any, two_books: str) -> None:
+    page.open(two_books)
+    page.until("document.getElementById('collection').options.length === 3")
+    explain(page, "Who sells lamps?")
+    assert titles(page) == ["Ana sails."]
+    page.eval("document.getElementById('collection').value = 'evil-book'")
     explain(page, f"Mallory {EVIL}")
     page.press("Escape")
     page.press("o")
@@ -127,6 +137,20 @@ def test_html_in_a_note_is_shown_and_not_obeyed(
     assert page.eval("document.title") == "Canon"
     assert page.eval("document.querySelectorAll('#results img, #results script').length") == 0
     assert page.errors == []
+
+
+def test_a_note_saved_while_the_proxy_watches_is_found(
+    page: Any, two_books: str, tmp_path: Path
+) -> None:
+    page.open(two_books)
+    note = tmp_path / "data" / "characters" / "maud.md"
+    note.write_text("# Maud\n\nMaud keeps bees on Venus.\n", "utf-8")
+    for _ in range(60):
+        explain(page, "Who keeps bees on Venus?")
+        if titles(page)[0] == "Maud":
+            break
+        time.sleep(0.5)
+    assert titles(page)[0] == "Maud"
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

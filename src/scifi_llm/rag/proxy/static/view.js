@@ -70,7 +70,7 @@ export function passage(entry, query, kind) {
   if (!chips.length && entry.why) chips.push(element("span", { class: "chip" }, entry.why));
   const numbers = [
     entry.tokens === undefined ? null : count(entry.tokens, "token", "tokens"),
-    typeof entry.score === "number" ? `score ${entry.score.toFixed(3)}` : null,
+    typeof entry.score === "number" && kind !== "always" ? `score ${entry.score.toFixed(3)}` : null,
   ].filter(Boolean);
   const head = element("span", { class: "head" },
     element("span", { class: "title" }, entry.heading || entry.path),
@@ -134,7 +134,10 @@ export function explained(answer, query) {
   const { always = [], passages = [], dropped = [] } = answer;
   const searched = answer.query && answer.query.trim() !== query.trim()
     ? element("p", { class: "hint" }, `Searched for: ${answer.query}`) : null;
+  const degraded = answer.status === "degraded"
+    ? element("p", { class: "problem" }, `A chat would go on without this canon: ${answer.reason}`) : null;
   return [
+    degraded,
     answer.budget ? budget(answer.budget) : null, searched,
     group("Always sent", count(always.length, "passage", "passages"), always, query, "always"),
     group("Sent", "best first", passages, query, "sent", NOTHING),
