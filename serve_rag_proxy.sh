@@ -8,10 +8,16 @@
 #   --upstream  server behind it (http://127.0.0.1:8000/v1)
 #   --watch     index the notes again when they change (RAG/data, or DIR)
 #   --detach    return when the proxy answers; pid and log under run/
-#   --stop      stop the proxy on that port
+#   --stop      stop the proxy on that port; running answers have RAG_DRAIN_SECONDS to end
+#   --log-level debug, info (a line a request), warning or error (warning)
+#   --log-format text or json, on stderr
+#   --log-text  log what is asked, in full; the log holds no text otherwise
 #
 # Environment: RAG_HOME= (folder of the book), RAG_UPSTREAM_URL=, UPSTREAM_API_KEY=,
-#   RAG_HOST= (127.0.0.1), RAG_API_KEY= (asked of clients, never sent on), VENVS_DIR=
+#   RAG_HOST= (127.0.0.1), RAG_API_KEY= (asked of clients, never sent on), VENVS_DIR=,
+#   RAG_ALLOWED_HOSTS= and RAG_ALLOWED_ORIGINS= (names, web pages; separated by commas),
+#   RAG_MAX_BODY_MB= (32), RAG_HEAD_SECONDS= (15), RAG_BODY_SECONDS= (60), RAG_STALL_SECONDS= (300),
+#   RAG_DRAIN_SECONDS= (10)
 # Examples:
 #   ./serve_rag_proxy.sh scifi_world
 #   ./serve_rag_proxy.sh scifi_world --port 8101 --upstream http://127.0.0.1:8100/v1 --detach
@@ -23,7 +29,7 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"
 # shellcheck source=lib/server.sh
 source "$REPO/lib/server.sh"
 
-port="$RAG_PORT" upstream="" watch="" collection="" DETACH=no stop=no
+port="$RAG_PORT" upstream="" watch="" collection="" DETACH=no stop=no more=()
 while (($#)); do
     case "$1" in
     -h | --help)
@@ -36,6 +42,12 @@ while (($#)); do
         shift
         ;;
     --watch | --watch=*) watch="$1" ;;
+    --log-level | --log-format)
+        needs_value "$1" $#
+        more+=("$1" "$2")
+        shift
+        ;;
+    --log-text) more+=("$1") ;;
     --detach) DETACH=yes ;;
     --stop) stop=yes ;;
     -*) die "Unknown option: $1" "See: $0 --help" ;;
@@ -50,7 +62,8 @@ done
 name="proxy-$port"
 
 if [[ $stop == yes ]]; then
-    stop_server "$name" "RAG proxy on port $port" 15
+    # Its answers may run on for that long, and then it ends them itself.
+    stop_server "$name" "RAG proxy on port $port" "$((${RAG_DRAIN_SECONDS%%.*} + 5))"
     exit 0
 fi
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .messages import error_body
@@ -38,12 +39,25 @@ def async_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asy
 
 
 class Upstream:
-    """A server of OpenAI's API. `base_url` ends with /v1; `api_key` replaces the client's."""
+    """A server of OpenAI's API. `base_url` ends with /v1; `api_key` replaces the client's.
 
-    def __init__(self, client: httpx.AsyncClient, base_url: str, api_key: str = "") -> None:
+    `observe` is told the seconds until an answer's headers came, `failed` the status that the
+    client gets where none came.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        api_key: str = "",
+        observe: Callable[[float], None] = lambda _: None,
+        failed: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.client = client
         self.base_url = base_url.rstrip("/")
         self.api_key = api_key
+        self.observe = observe
+        self.failed = failed
 
     async def send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: str = ""
@@ -52,15 +66,29 @@ class Upstream:
 
         The caller closes it. Raises UpstreamError where no response comes.
         """
+        started = perf_counter()
+        try:
+            response = await self._send(method, path, headers, body, query)
+        except UpstreamError as error:
+            self.failed(error.status)
+            raise
+        self.observe(perf_counter() - started)
+        return response
+
+    async def _send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: str
+    ) -> httpx.Response:
         import httpx
 
         sent = dict(headers)
         if self.api_key:
             sent["authorization"] = f"Bearer {self.api_key}"
         url = f"{self.base_url}/{path}" + (f"?{query}" if query else "")
-        request = self.client.build_request(method, url, headers=sent, content=body)
         try:
+            request = self.client.build_request(method, url, headers=sent, content=body)
             return await self.client.send(request, stream=True)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise UpstreamError(400, "The path cannot be sent on.") from None
         except httpx.ConnectError:
             raise UpstreamError(503, self._absent()) from None
         except httpx.ConnectTimeout:
@@ -72,9 +100,8 @@ class Upstream:
             raise UpstreamError(504, f"{self.base_url} did not answer in time.") from None
         except httpx.HTTPError as error:
             raise UpstreamError(
-                502, f"{self.base_url} broke off the connection ({type(error).__name__}). "
-                "Its log may say why: tail run/vllm-*.log"
-            ) from None  # fmt: skip
+                502, broken_off(f"{self.base_url} broke off the connection", error)
+            ) from None
 
     def _absent(self) -> str:
         return f"Nothing answers at {self.base_url}. Start vLLM with: ./serve_vllm.sh"
@@ -86,18 +113,34 @@ class Upstream:
         except UpstreamError:
             return []
         try:
-            data = json.loads(await response.aread()).get("data", [])
+            data = json.loads(await read_whole(response)).get("data", [])
             return [entry for entry in data if isinstance(entry, dict)]
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, TypeError, RecursionError, UpstreamError):
             return []
         finally:
             await response.aclose()
 
 
+def broken_off(what: str, error: Exception) -> str:
+    """What the client is told where an answer broke off."""
+    return f"{what} ({type(error).__name__}). Its log may say why: tail run/vllm-*.log"
+
+
+async def read_whole(response: httpx.Response) -> bytes:
+    """The body of a response. Raises UpstreamError where it breaks off; the caller closes it."""
+    import httpx
+
+    try:
+        return await response.aread()
+    except httpx.HTTPError as error:
+        raise UpstreamError(502, broken_off("vLLM broke off the answer", error)) from None
+
+
 async def relay(response: httpx.Response, event: bytes = b"") -> AsyncIterator[bytes]:
     """The bytes of a response as they come, with `event` before the end marker; closes it.
 
-    Where the upstream dies in mid-stream an error event ends what the client gets.
+    Where the upstream dies in mid-stream an error event ends what the client gets. Of what is no
+    stream of events, the broken rest is an UpstreamError: no client may take it for whole.
     """
     import httpx
 
@@ -109,7 +152,9 @@ async def relay(response: httpx.Response, event: bytes = b"") -> AsyncIterator[b
         if rest := inserter.close():
             yield rest
     except httpx.HTTPError as error:
-        message = f"vLLM broke off the answer ({type(error).__name__}). See: tail run/vllm-*.log"
+        message = broken_off("vLLM broke off the answer", error)
+        if "text/event-stream" not in response.headers.get("content-type", ""):
+            raise UpstreamError(502, message) from None
         yield b"\n\n" + sse(error_body(message, "upstream_error", 502))
     finally:
         await response.aclose()

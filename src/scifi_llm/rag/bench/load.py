@@ -162,15 +162,12 @@ async def run(load: Load) -> Result:
 
 def load_of(arguments: list[str]) -> Load:
     """`URL clients=9 stream=1 …` as a Load."""
+    given: dict[str, Any] = {}
     kinds = {key: type(value) for key, value in asdict(Load("")).items()}
-    given = dict(argument.split("=", 1) for argument in arguments[1:])
-    return Load(
-        arguments[0],
-        **{
-            key: bool(int(value)) if kinds[key] is bool else kinds[key](value)
-            for key, value in given.items()
-        },
-    )
+    for argument in arguments[1:]:
+        key, value = argument.split("=", 1)
+        given[key] = bool(int(value)) if kinds[key] is bool else kinds[key](value)
+    return Load(arguments[0], **given)
 
 
 def main() -> None:

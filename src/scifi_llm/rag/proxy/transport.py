@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import cast
 
 import httpx
 
@@ -85,7 +84,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout("no connection in time", request=request) from None
         except OSError as error:
             raise httpx.ConnectError(str(error), request=request) from None
-        return cast(Connection, made)
+        return made
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection whose response was read whole; drop any other."""
