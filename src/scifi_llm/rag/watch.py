@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 
 from ..console import log_ok, log_warn
-from ..documents import Section, note_files, read_folder
+from ..documents import Section, file_of, note_files, read_folder
 from ..errors import ToolkitError
 from ..paths import chunks_dir, data_dir
 from . import index, ingest
 
-Snapshot = dict[str, tuple[int, int, int]]
+State = tuple[tuple[str, int, int, int], ...]
+Snapshot = dict[str, State]
 LOOK_SECONDS = 1.0
 MAX_SHARE = 0.05  # of one core's time, for looking
 QUIET_LOOKS = 2  # so many looks alike mean that nobody is saving now
@@ -25,15 +26,23 @@ PATIENCE_LOOKS = 30  # an editor that saves without pause is not waited for long
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """Path to (modification time, size, inode) of every note: equal ones mean nothing changed."""
+    """Path, relative to `folder`, to the state of every note: equal states are equal notes.
+
+    A state is (modification time, size, inode), for a Scrivener project those of all its files.
+    """
     found = {}
     for file in note_files(folder):
-        try:
-            state = file.stat()
-        except OSError:  # deleted between the listing and the look
-            continue
-        found[str(file)] = (state.st_mtime_ns, state.st_size, state.st_ino)
+        inside = sorted(file.rglob("*")) if file.is_dir() else [file]
+        found[file.relative_to(folder).as_posix()] = tuple(map(_state, inside))
     return found
+
+
+def _state(file: Path) -> tuple[str, int, int, int]:
+    try:
+        state = file.stat()
+    except OSError:  # deleted between the listing and the look
+        return file.name, 0, 0, 0
+    return file.name, state.st_mtime_ns, state.st_size, state.st_ino
 
 
 class Debounce:
@@ -69,32 +78,50 @@ class Debounce:
         self._last, self._alike, self._waited = now, -PATIENCE_LOOKS, -PATIENCE_LOOKS
 
 
-def merge(old: list[Section], new: list[Section], bad: set[str]) -> list[Section]:
-    """The new sections, with the old ones of files that cannot be read now. Pure.
+def merge(
+    old: list[Section], new: list[Section], kept: Set[str], order: Sequence[str]
+) -> list[Section]:
+    """The new sections and the old ones of `kept` files, in the order of their files. Pure.
 
-    A note with a half-typed front matter stays as it was instead of leaving the canon.
+    Sections of one file keep their order: the same notes give the same list, however it came about.
     """
-    return new + [section for section in old if section.note.path in bad]
+    place = {path: i for i, path in enumerate(order)}
+    still = [
+        section
+        for section in old
+        if file_of(section.note.path) in kept or section.note.path in kept
+    ]
+    return sorted([*new, *still], key=lambda s: place.get(file_of(s.note.path), len(place)))
 
 
-def refresh(folder: Path, chunks: Path, root: Path, collection: str) -> bool:
+def refresh(
+    folder: Path, chunks: Path, root: Path, collection: str, unchanged: Set[str] = frozenset()
+) -> bool:
     """Bring sections and collection up to date with the folder; True where something was written.
 
-    Raises ToolkitError where it holds no notes any more: a drive that is gone empties no canon.
+    Files named in `unchanged` are not read again. What cannot be read now stays as it was: a note
+    with a half-typed front matter does not leave the canon. Raises ToolkitError where the folder
+    holds no notes any more: a drive that is gone empties no canon.
     """
-    reading = read_folder(folder)
-    ingest.report(reading)
     try:
         source, old = ingest.read_sections(chunks)
     except ToolkitError:
         source, old = "", []
-    if not reading.sections:
+    if source != "data":
+        old, unchanged = [], frozenset()
+    order = [file.relative_to(folder).as_posix() for file in note_files(folder)]
+    reading = read_folder(
+        folder,
+        lambda files: [f for f in files if f.relative_to(folder).as_posix() not in unchanged],
+    )
+    ingest.report(reading)
+    kept = (unchanged & set(order)) | {path for path, _ in reading.bad}
+    sections = merge(old, reading.sections, kept, order)
+    if not sections:
         raise ToolkitError(
             f"{folder} holds no notes now; the collection stays as it is.",
             "Put them back, or stop the proxy and run: RAG/1_ingest.py",
         )
-    kept = old if source == "data" else []
-    sections = merge(kept, reading.sections, {path for path, _ in reading.bad})
     ingest.write_sections(ingest.sections_file(chunks), "data", sections)
     return index.build(chunks, root, None, collection, rebuild=False)
 
@@ -107,13 +134,18 @@ def check(folder: Path, chunks: Path) -> None:
         source, sections = ingest.read_sections(chunks)
     except ToolkitError:
         return
-    known = {section.note.path for section in sections}
+    known = {file_of(section.note.path) for section in sections}
     there = {file.relative_to(folder).as_posix() for file in note_files(folder)}
     if source == "data" and known and not known & there:
         raise ToolkitError(
             f"{folder} holds none of the notes that the collection was made from.",
             "Name their folder: --watch DIR",
         )
+
+
+def unchanged(before: Snapshot | None, now: Snapshot) -> frozenset[str]:
+    """The paths whose state is the same in both."""
+    return frozenset(path for path in now if before and before.get(path) == now[path])
 
 
 def notes_folder(named: str) -> Path:
@@ -127,9 +159,12 @@ def notes_folder(named: str) -> Path:
 
 
 class Watcher:
-    """Watches `folder` in a thread and calls `build` after each burst of changes."""
+    """Watches `folder` in a thread and calls `build` after each burst of changes.
 
-    def __init__(self, folder: Path, build: Callable[[], object]) -> None:
+    `build` is given the paths of the notes that are as they were when it last succeeded.
+    """
+
+    def __init__(self, folder: Path, build: Callable[[Set[str]], object]) -> None:
         self.folder = folder
         self.build = build
         self._warned = ""
@@ -153,14 +188,14 @@ class Watcher:
             pause = max(LOOK_SECONDS, (time.monotonic() - started) / MAX_SHARE)
             # An empty folder is nothing to build from, and no reason to warn every second.
             if now and debounce.due(now):
-                if self._build():
+                if self._build(unchanged(debounce.done, now)):
                     debounce.built(now)
                 else:
                     debounce.failed(now)
 
-    def _build(self) -> bool:
+    def _build(self, same: Set[str]) -> bool:
         try:
-            self.build()
+            self.build(same)
         except ToolkitError as error:
             self._warn(str(error))
         except Exception as error:  # noqa: BLE001 - answering goes on with the canon there is
@@ -178,7 +213,7 @@ class Watcher:
 
 def start(folder: Path, chunks: Path, root: Path, collection: str) -> Watcher:
     """Watch the notes of a collection until the process ends or `stop` is called."""
-    watcher = Watcher(folder, lambda: refresh(folder, chunks, root, collection))
+    watcher = Watcher(folder, lambda same: refresh(folder, chunks, root, collection, same))
     watcher.start()
     log_ok(f"Watching {folder}: what you save is found a few seconds later")
     return watcher

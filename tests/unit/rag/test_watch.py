@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scifi_llm.errors import ToolkitError
 from scifi_llm.paths import chroma_dir, chunks_dir
 from scifi_llm.rag import watch
+from scifi_llm.rag.ingest import sections_file
 from scifi_llm.rag.passages import SearchRequest
 from scifi_llm.rag.retrieval import Retriever
 
@@ -21,7 +22,7 @@ Ingest = Callable[[dict[str, str]], None]
 
 
 def at(version: int) -> watch.Snapshot:
-    return {"note.md": (version, 1, 1)} if version else {}
+    return {"note.md": (("note.md", version, 1, 1),)} if version else {}
 
 
 @given(st.lists(st.integers(0, 3), max_size=80))
@@ -99,6 +100,41 @@ def test_a_half_typed_front_matter_keeps_the_note_as_it_was(
     assert paths("Who repairs organs?").count("characters/elena.md") == 1
 
 
+def test_only_what_changed_is_read_and_the_sections_are_those_of_a_full_reading(
+    notes_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = watch.snapshot(notes_folder)
+    bad = notes_folder / "plots" / "bad.md"
+    bad.write_text("---\n[\n---\n", "utf-8")
+    (notes_folder / "characters" / "jonas.md").write_text("# Jonas\n\nJonas sails.", "utf-8")
+    (notes_folder / "plots" / "war.md").unlink()
+    now = watch.snapshot(notes_folder)
+    same = watch.unchanged(before, now)
+    assert same == set(now) - {"plots/bad.md", "characters/jonas.md"}
+    watch.refresh(notes_folder, chunks_dir(), chroma_dir(), "novel", same)
+    warned = capsys.readouterr().err
+    assert "Left out plots/bad.md" in warned
+    told = sections_file(chunks_dir()).read_bytes()
+    watch.refresh(notes_folder, chunks_dir(), chroma_dir(), "novel")
+    assert sections_file(chunks_dir()).read_bytes() == told
+    # What is called unchanged is not looked into.
+    assert "Left out" in capsys.readouterr().err
+    watch.refresh(notes_folder, chunks_dir(), chroma_dir(), "novel", {"plots/bad.md"})
+    assert "Left out" not in capsys.readouterr().err
+
+
+def test_a_text_inside_a_scrivener_project_changes_the_state_of_the_project(
+    tmp_path: Path,
+) -> None:
+    text = tmp_path / "Book.scriv" / "Files" / "Data" / "1" / "content.rtf"
+    text.parent.mkdir(parents=True)
+    text.write_text("one", "utf-8")
+    before = watch.snapshot(tmp_path)
+    assert list(before) == ["Book.scriv"]
+    text.write_text("one and two", "utf-8")
+    assert watch.unchanged(before, watch.snapshot(tmp_path)) == set()
+
+
 def test_a_folder_that_is_gone_empties_no_canon(notes_folder: Path, tmp_path: Path) -> None:
     notes_folder.rename(tmp_path / "unmounted")
     with pytest.raises(ToolkitError, match="holds no notes now; the collection stays as it is"):
@@ -162,7 +198,7 @@ def test_a_failed_build_is_a_warning_and_the_next_change_is_tried(
     ]
     calls: list[str] = []
 
-    def build() -> None:
+    def build(_: object) -> None:
         calls.append(note.read_text("utf-8"))
         if failures:
             raise failures.pop(0)
