@@ -230,6 +230,8 @@ def parse_rtf(data: bytes) -> Document:
     source = data.decode("latin-1").lstrip("\ufeff\xef\xbb\xbf \r\n").rstrip("\0 \r\n\t")
     if not source.startswith("{\\rtf"):
         raise ToolkitError("it is no RTF, in spite of its name")
-    source = _without_annotations(source)
-    source = source.replace("\\Scrv_fn=", " [").replace("\\end_Scrv_fn", "]")
+    if "Scrv_" in source:
+        source = source.replace("\\\\", "\\'5c")  # an escaped backslash begins no mark
+        source = _without_annotations(source)
+        source = source.replace("\\Scrv_fn=", " [").replace("\\end_Scrv_fn", "]")
     return _Reader().read(_STYLE_TAG.sub("", source))

@@ -41,6 +41,7 @@ def text(body: str) -> str:
         # Scrivener's marks inside the text.
         (r"a {\Scrv_annot \color={\R=1.0} \text=my {\b doubt}\end_Scrv_annot} b", "a  b"),
         (r"a{\Scrv_fn=the note\end_Scrv_fn} b", "a [the note] b"),
+        (r"\\Scrv_fn=, \\Scrv_annot", r"\Scrv_fn=, \Scrv_annot"),
         (r"<$Scr_Ps::0>Styled<!$Scr_Ps::0> <$Scr_Cs::1>text<!$Scr_Cs::1>", "Styled text"),
     ],
 )  # fmt: skip
