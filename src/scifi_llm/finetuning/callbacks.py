@@ -80,7 +80,13 @@ def make_callbacks(config: Config, out: Path, tokenizer: Any, interrupt: Interru
                 append(out / "log.jsonl", {"step": state.global_step, "seconds": seconds, **logs})
 
         def on_evaluate(
-            self, args: Any, state: Any, control: Any, metrics: Any = None, model: Any = None, **_: Any
+            self,
+            args: Any,
+            state: Any,
+            control: Any,
+            metrics: Any = None,
+            model: Any = None,
+            **_: Any,
         ) -> None:
             if not state.is_world_process_zero:
                 return

@@ -142,7 +142,9 @@ def from_mapping(raw: Any, name: str, **changes: Any) -> Config:
 
 def _section(kind: type, raw: Any, name: str, path: str) -> Any:
     if not isinstance(raw, dict):
-        raise ToolkitError(f"{name}: {path[:-1]} is {raw!r}, not a group of keys.", "Indent its keys.")
+        raise ToolkitError(
+            f"{name}: {path[:-1]} is {raw!r}, not a group of keys.", "Indent its keys."
+        )
     known = {entry.name: entry for entry in fields(kind)}
     for key in raw:
         if key not in known:

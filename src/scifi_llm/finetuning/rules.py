@@ -76,7 +76,10 @@ def _combinations(config: Config) -> Iterator[Problem]:
         yield (f"train.lora_plus with train.optimizer {train.optimizer}: LoRA+ builds its own AdamW",
                "Set train.optimizer: adamw_torch, or train.lora_plus: 0.")  # fmt: skip
     if config.evaluate.patience and not config.evaluate.every:
-        yield "evaluate.patience without evaluate.every", "Set evaluate.every, or evaluate.patience: 0."
+        yield (
+            "evaluate.patience without evaluate.every",
+            "Set evaluate.every, or evaluate.patience: 0.",
+        )
     if config.method == "qlora" and config.dtype == "float16":
         yield "method qlora with dtype float16: NF4 sums overflow in it", "Set dtype: bfloat16."
     if parallel.strategy == "none" and parallel.gpus > 1:

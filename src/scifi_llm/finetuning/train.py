@@ -18,7 +18,7 @@ from ..errors import ToolkitError
 from ..paths import REPO
 from .bases import find_base
 from .config import Config, find_config, load
-from .forecast import report_forecast
+from .dry_run import report_forecast
 from .ledger import check_folder, read_records
 from .splitting import SPLITS
 
@@ -35,11 +35,22 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         epilog="example: ./2_train.py --config smoke_cpu --max-steps 60",
     )
     add = parser.add_argument
-    add("--config", type=Path, required=True, metavar="FILE", help="variant: a file, or a name of configs/")
+    add(
+        "--config",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="variant: a file, or a name of configs/",
+    )
     add("--data", type=Path, metavar="DIR", default=REPO / "fine-tuning" / "data" / "processed",
         help="what 1_prepare_data.py wrote (fine-tuning/data/processed)")  # fmt: skip
     add("--out", type=Path, metavar="DIR", help="the run's folder (fine-tuning/checkpoints/CONFIG)")
-    add("--max-steps", type=int, metavar="N", help="end after N steps, in place of the file's epochs")
+    add(
+        "--max-steps",
+        type=int,
+        metavar="N",
+        help="end after N steps, in place of the file's epochs",
+    )
     add("--resume", action="store_true", help="go on from the last checkpoint in --out")
     add("--dry-run", action="store_true", help="only forecast memory, steps, hours and limits")
     return parser.parse_args(words)
@@ -84,7 +95,9 @@ def start_or_resume(config: Config, data: Path, out: Path, resume: bool) -> Path
     now = {"config": asdict(config), "data": str(data.resolve()), "data_mark": data_mark(data)}
     checkpoint = last_checkpoint(out)
     if not resume and file.exists() and (checkpoint or (out / ADAPTER).exists()):
-        raise ToolkitError(f"{out} holds a run.", "Go on with it: --resume; or name another: --out DIR")
+        raise ToolkitError(
+            f"{out} holds a run.", "Go on with it: --resume; or name another: --out DIR"
+        )
     if resume and checkpoint is None:
         log_warn(f"{out} holds no checkpoint; starting from the beginning.")
     if resume and checkpoint:
@@ -165,7 +178,9 @@ def launch_processes(config: Config) -> None:
     count = str(config.parallel.gpus)
     words = ["--num_processes", count, "--num_machines", "1", "--mixed_precision", "no",
              "--dynamo_backend", "no", "--multi_gpu"]  # fmt: skip
-    os.execv(sys.executable, [sys.executable, "-m", "accelerate.commands.launch", *words, *sys.argv])
+    os.execv(
+        sys.executable, [sys.executable, "-m", "accelerate.commands.launch", *words, *sys.argv]
+    )
 
 
 def main() -> int:
