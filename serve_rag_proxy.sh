@@ -63,12 +63,13 @@ name="proxy-$port"
 
 if [[ $stop == yes ]]; then
     # Its answers may run on for that long, and then it ends them itself.
-    stop_server "$name" "RAG proxy on port $port" "$((${RAG_DRAIN_SECONDS%%.*} + 5))"
+    drain="${RAG_DRAIN_SECONDS%%[!0-9]*}"
+    stop_server "$name" "RAG proxy on port $port" "$((10#${drain:-10} + 5))"
     exit 0
 fi
 
 python="$(require_venv rag "RAG/0_create_venv_with_deps.sh")"
-command=("$python" "$REPO/RAG/serve_rag_proxy.py" ${collection:+"$collection"} --port "$port" ${upstream:+--upstream "$upstream"} ${watch:+"$watch"})
+command=("$python" "$REPO/RAG/serve_rag_proxy.py" ${collection:+"$collection"} --port "$port" ${upstream:+--upstream "$upstream"} ${watch:+"$watch"} ${more[@]+"${more[@]}"})
 url="http://$(own_address "${RAG_HOST:-}"):$port"
 collection="$("${command[@]}" --check)"
 refuse_second "$name" "The RAG proxy" "$port" "$url/health" "$collection"

@@ -77,6 +77,25 @@ SH
 <$REPO/RAG/serve_rag_proxy.py><my canon><--port><$PORT><--upstream><http://127.0.0.1:9/v1>" "$(cat "$RECORD/calls")"
 }
 
+@test "log options reach the proxy" {
+    rag_stub
+    proxy "$REPO/serve_rag_proxy.sh" novel --port "$PORT" --log-level info --log-format json --log-text
+    ends_with_status 0
+    same "calls" "<$REPO/RAG/serve_rag_proxy.py><novel><--port><$PORT><--log-level><info><--log-format><json><--log-text><--check>
+<$REPO/RAG/serve_rag_proxy.py><novel><--port><$PORT><--log-level><info><--log-format><json><--log-text>" "$(cat "$RECORD/calls")"
+    proxy "$REPO/serve_rag_proxy.sh" --log-level
+    only_fails_with "--log-level needs a value. See: $REPO/serve_rag_proxy.sh --help"
+}
+
+@test "--stop works whatever RAG_DRAIN_SECONDS holds" {
+    local seconds
+    for seconds in 0 0.5 08 x; do
+        proxy RAG_DRAIN_SECONDS="$seconds" "$REPO/serve_rag_proxy.sh" --stop --port "$PORT"
+        ends_with_status 0
+        stdout_is "[OK] RAG proxy on port $PORT is not running."
+    done
+}
+
 @test "what is not named is left to the proxy" {
     rag_stub
     proxy RAG_PORT="$PORT" "$REPO/serve_rag_proxy.sh"

@@ -73,6 +73,13 @@ class Upstream:
             self.failed(error.status)
             raise
         self.observe(perf_counter() - started)
+        if response.status_code == 200 and "text/html" in response.headers.get("content-type", ""):
+            await response.aclose()
+            self.failed(502)
+            raise UpstreamError(
+                502, f"{self.base_url} answered with a web page: no model server is there. "
+                "Name its address with: ./serve_rag_proxy.sh --upstream URL"
+            )  # fmt: skip
         return response
 
     async def _send(

@@ -1,7 +1,8 @@
 """A mock of vLLM that costs almost nothing: `python -m scifi_llm.rag.bench.upstream PORT`.
 
 Every answer repeats the last word of the newest message, so that a reader can tell whether it got
-its own answer. The fault that a request asks for is in that message too: `… pause:2 die:5 marker`.
+its own answer. What a request asks for beside it is in that message too: `… pause:2 die:5 marker`
+waits 2 s and dies after 5 chunks; `fault:html marker` is one of FAULTS.
 """
 
 from __future__ import annotations
@@ -14,6 +15,16 @@ from typing import Any, cast
 
 CHUNKS = 32
 MODEL = "mock"
+# Answers that are none: bytes to send before the connection is closed.
+FAULTS = {
+    "close": b"",
+    "garbage": b"\x16\x03\x01 no HTTP at all\r\n\r\n",
+    "half": b"HTTP/1.1 200 OK\r\ncontent-type: app",
+    "html": b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>",
+    "short": b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"a',
+    "long": b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}{}",
+}
+FAULT = re.compile(r"\bfault:(\w+)")
 HEAD = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 ORDER = re.compile(r"\b(pause|die|gap|chunks):([\d.]+)")
 
@@ -100,9 +111,16 @@ class Connection(asyncio.Protocol):
             request = json.loads(body)
             text = newest_text(request)
             word = text.split()[-1] if text.split() else "nothing"
+            if fault := FAULT.search(text):
+                self.transport.write(FAULTS[fault[1]])
+                self.transport.close()
+                return
             orders = {name: float(value) for name, value in ORDER.findall(text)}
             if request.get("stream"):
                 self.task = asyncio.get_running_loop().create_task(self.stream(word, orders))
+            elif "pause" in orders:
+                loop = asyncio.get_running_loop()
+                loop.call_later(orders["pause"], self.send_whole, completion(word))
             else:
                 self.send_whole(completion(word))
         else:
@@ -127,8 +145,9 @@ class Connection(asyncio.Protocol):
 
 def newest_text(request: dict[str, Any]) -> str:
     """The text of the last message."""
-    messages = request.get("messages") or [{}]
-    content = messages[-1].get("content")
+    messages = request.get("messages")
+    newest = messages[-1] if isinstance(messages, list) and messages else None
+    content = newest.get("content") if isinstance(newest, dict) else None
     return content if isinstance(content, str) else json.dumps(content)
 
 

@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Any, cast
 
@@ -110,6 +112,14 @@ class DrainingServer(Server):
             self.force_exit = True
         self.should_exit = True
         self.drain(at_once=self.force_exit)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wait for what runs; then close, after the second signal too."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self.lifespan.shutdown()
 
     @property
     def status(self) -> int:
