@@ -164,8 +164,11 @@ class Watcher:
     `build` is given the paths of the notes that are as they were when it last succeeded.
     """
 
-    def __init__(self, folder: Path, build: Callable[[Set[str]], object]) -> None:
+    def __init__(
+        self, folder: Path, build: Callable[[Set[str]], object], look: float = LOOK_SECONDS
+    ) -> None:
         self.folder = folder
+        self.look = look  # seconds between two looks at the folder
         self.build = build
         self._warned = ""
         self._stop = threading.Event()
@@ -185,7 +188,7 @@ class Watcher:
         while not self._stop.wait(pause):
             started = time.monotonic()
             now = snapshot(self.folder)
-            pause = max(LOOK_SECONDS, (time.monotonic() - started) / MAX_SHARE)
+            pause = max(self.look, (time.monotonic() - started) / MAX_SHARE)
             # An empty folder is nothing to build from, and no reason to warn every second.
             if now and debounce.due(now):
                 if self._build(unchanged(debounce.done, now)):

@@ -205,7 +205,7 @@ def test_a_failed_build_is_a_warning_and_the_next_change_is_tried(
 
     note = tmp_path / "a.md"
     note.write_text("a", "utf-8")
-    watcher = watch.Watcher(tmp_path, build)
+    watcher = watch.Watcher(tmp_path, build, look=0.1)
     watcher.start()
     try:
         for count, text in enumerate(["ab", "abc"], start=1):

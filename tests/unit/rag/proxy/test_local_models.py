@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -15,6 +16,26 @@ import pytest
 from scifi_llm.rag.embedding import BUNDLED, Embedder
 
 Client = Callable[..., httpx.AsyncClient]
+
+
+class Loaded:
+    """A retriever whose collection and model are open."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def collection(self) -> Any:
+        return SimpleNamespace(manifest=SimpleNamespace(model=self._embedder.name))
+
+    def embedder(self, name: str) -> Embedder:
+        assert name == self._embedder.name
+        return self._embedder
+
+
+@pytest.fixture
+def local(client: Client, embedder: Embedder) -> Client:
+    """A client of a proxy that has its model loaded."""
+    return lambda: client(Loaded(embedder))
 
 
 def spoken_to(client: httpx.AsyncClient) -> openai.AsyncOpenAI:
@@ -45,13 +66,13 @@ async def test_the_openai_client_gets_the_vectors_of_the_model(
     assert answer.usage.total_tokens == sum(map(embedder.count, texts))
 
 
-async def test_half_a_character_does_no_harm(collection: Path, client: Client) -> None:
-    answer = await client().post("/v1/embeddings", content=rb'{"input": "a \ud800 b"}')
+async def test_half_a_character_does_no_harm(local: Client) -> None:
+    answer = await local().post("/v1/embeddings", content=rb'{"input": "a \ud800 b"}')
     assert answer.status_code == 200
 
 
-async def test_one_text_may_stand_alone(collection: Path, client: Client) -> None:
-    answer = await client().post("/v1/embeddings", json={"input": "Elena", "dimensions": 384})
+async def test_one_text_may_stand_alone(local: Client) -> None:
+    answer = await local().post("/v1/embeddings", json={"input": "Elena", "dimensions": 384})
     (entry,) = answer.json()["data"]
     assert len(entry["embedding"]) == 384
     assert abs(sum(x * x for x in entry["embedding"]) - 1) < 1e-4
@@ -76,9 +97,9 @@ async def test_one_text_may_stand_alone(collection: Path, client: Client) -> Non
     ],
 )
 async def test_what_cannot_be_embedded_is_refused_in_words(
-    collection: Path, client: Client, body: dict[str, Any], message: str
+    local: Client, body: dict[str, Any], message: str
 ) -> None:
-    answer = await client().post("/v1/embeddings", json=body)
+    answer = await local().post("/v1/embeddings", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"] == message
 
@@ -86,16 +107,16 @@ async def test_what_cannot_be_embedded_is_refused_in_words(
 @pytest.mark.parametrize("path", ["embeddings", "rerank"])
 @pytest.mark.parametrize("content", [b"no json", b"[1]", b"[" * 100_000])
 async def test_a_body_that_is_no_object_is_refused(
-    collection: Path, client: Client, path: str, content: bytes
+    local: Client, path: str, content: bytes
 ) -> None:
-    answer = await client().post(f"/v1/{path}", content=content)
+    answer = await local().post(f"/v1/{path}", content=content)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"].startswith("The body is not")
 
 
-async def test_rerank_puts_the_answer_first_in_both_forms(collection: Path, client: Client) -> None:
+async def test_rerank_puts_the_answer_first_in_both_forms(local: Client) -> None:
     documents = ["The war begins.", {"text": "Elena repairs sounders."}, "Jonas sells maps."]
-    answer = await client().post(
+    answer = await local().post(
         "/v1/rerank", json={"query": "Who mends sounders?", "documents": documents, "top_n": 2}
     )
     found = answer.json()
@@ -119,18 +140,16 @@ async def test_rerank_puts_the_answer_first_in_both_forms(collection: Path, clie
     ],
 )
 async def test_what_cannot_be_ranked_is_refused_in_words(
-    collection: Path, client: Client, body: dict[str, Any], message: str
+    local: Client, body: dict[str, Any], message: str
 ) -> None:
-    answer = await client().post("/v1/rerank", json=body)
+    answer = await local().post("/v1/rerank", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"] == message
 
 
-async def test_an_upstream_that_has_the_model_answers_itself(
-    collection: Path, client: Client, upstream: Any
-) -> None:
+async def test_an_upstream_that_has_the_model_answers_itself(local: Client, upstream: Any) -> None:
     content = b'{"model": "its-own", "input": "Elena"}'
-    answer = await client().post("/v1/embeddings", content=content)
+    answer = await local().post("/v1/embeddings", content=content)
     assert answer.status_code == 201
     assert answer.content == content[::-1]
     assert upstream.requests[-1].url.path == "/v1/embeddings"
@@ -138,19 +157,19 @@ async def test_an_upstream_that_has_the_model_answers_itself(
 
 @pytest.mark.parametrize("status", [404, 405, 501])
 async def test_an_upstream_without_embeddings_is_stood_in_for(
-    collection: Path, client: Client, upstream: Any, status: int
+    local: Client, upstream: Any, status: int
 ) -> None:
     upstream.answer = lambda _: httpx.Response(status, json={"error": {"message": "no"}})
-    answer = await client().post("/v1/embeddings", json={"model": "other", "input": "Elena"})
+    answer = await local().post("/v1/embeddings", json={"model": "other", "input": "Elena"})
     assert answer.status_code == 200
     assert answer.json()["model"] == BUNDLED
 
 
 async def test_embeddings_are_there_while_the_upstream_is_down(
-    collection: Path, client: Client, upstream: Any
+    local: Client, upstream: Any
 ) -> None:
     upstream.failure = httpx.ConnectError("refused")
-    answer = await client().post("/v1/embeddings", json={"model": "other", "input": "Elena"})
+    answer = await local().post("/v1/embeddings", json={"model": "other", "input": "Elena"})
     assert answer.status_code == 200
 
 
