@@ -79,7 +79,8 @@ class Parallel:
 class Config:
     """One variant. `method` is qlora (base in NF4) or lora; `dtype` what is computed in.
 
-    `merge_only`: the adapter will be merged, so that it need not be one that vLLM serves.
+    `merge_only`: the adapter will be merged, so that it need not be one that vLLM serves. `card` and
+    `shape` are for a forecast before there is a GPU or the model on this machine.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Config:
     train: Train = field(default_factory=Train)
     evaluate: Evaluate = field(default_factory=Evaluate)
     parallel: Parallel = field(default_factory=Parallel)
+    card: str = ""
     shape: Shape | None = None
 
 

@@ -10,7 +10,7 @@ from ..console import log_ok, log_warn
 from ..errors import ToolkitError
 from .bases import Shape, find_base, read_config, shape_of
 from .config import Config
-from .forecast import GIB, adapter_parameters, memory, steps, tokens_a_second
+from .forecast import CARDS, GIB, adapter_parameters, memory, steps, tokens_a_second
 from .rules import unservable
 
 RESERVED_GIB = 1.0  # what the driver, the desktop and torch's own pools take beside the tensors
@@ -51,6 +51,10 @@ def report_forecast(config: Config, ledger: dict[str, Any]) -> None:
     """
     shape = shape_for(config)
     name, card_gib = card()
+    if not name and config.card:
+        known = CARDS.get(config.card)
+        log_warn(f"No GPU here; the forecast is for the {config.card} of the variant.")
+        name, card_gib = config.card, known.gib if known else 0.0
     _memory(config, shape, name, card_gib)
     _time(config, shape, ledger, name)
     _capacity(config, shape, int(ledger["train"]))
@@ -95,10 +99,8 @@ def _capacity(config: Config, shape: Shape, tokens: int) -> None:
     ratio = trained / max(1, tokens)
     text = f"Adapter: {trained:,} trained weights for {tokens:,} training tokens ({ratio:.1f} each)"
     if ratio > MANY_WEIGHTS:
-        log_warn(f"{text}: enough to learn the text by heart. Lower lora.rank, keep few epochs, and "
-                 "read the memorisation part of 3_evaluate.py.")  # fmt: skip
-    else:
-        log_ok(text)
+        text += ": enough to learn the text by heart; 3_evaluate.py shows whether it did"
+    log_ok(text)
 
 
 def _limits(config: Config, ledger: dict[str, Any]) -> None:

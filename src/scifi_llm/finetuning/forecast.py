@@ -26,9 +26,25 @@ OPTIMIZER_BYTES = {
 # Of the loss: TRL takes the head's product in chunks of so many tokens, so that the logits of the
 # whole batch are never there at once.
 HEAD_CHUNK = 256
-# What a card's dense 16-bit matrix units do, in TFLOP/s with 32-bit sums, by its name.
-CARDS = {"RTX 5090": 209.5, "RTX 4090": 165.2, "RTX 3090": 71.0, "H100": 989.0, "H200": 989.0,
-         "A100": 312.0, "L4": 121.0}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU: dense 16-bit TFLOP/s of its matrix units with 32-bit sums, and memory."""
+
+    tflops: float
+    gib: float
+
+
+CARDS = {
+    "RTX 5090": Card(209.5, 32),
+    "RTX 4090": Card(165.2, 24),
+    "RTX 3090": Card(71.0, 24),
+    "H100": Card(989.0, 80),
+    "H200": Card(989.0, 141),
+    "A100": Card(312.0, 80),
+    "L4": Card(121.0, 24),
+}
 # Share of that which a run reaches: 2,413 tokens/s above are 65 % of a 4090 with compiled kernels;
 # ours are not compiled.
 UTILIZATION = 0.45
@@ -121,7 +137,7 @@ def tokens_a_second(shape: Shape, config: Config, card: str, cores: int) -> floa
     """
     if not card:
         return cores * CPU_GFLOPS_A_CORE * 1e9 / flops_a_token(shape, config)
-    peak = next((value for name, value in CARDS.items() if name in card), 0.0)
+    peak = next((known.tflops for name, known in CARDS.items() if name in card), 0.0)
     return config.parallel.gpus * peak * 1e12 * UTILIZATION / flops_a_token(shape, config)
 
 

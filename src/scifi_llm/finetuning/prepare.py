@@ -15,6 +15,7 @@ from ..errors import ToolkitError
 from ..paths import REPO
 from ..settings import setting
 from .assemble import Plan, assemble
+from .canaries import make_canaries, write_canaries
 from .counting import TokenCounter, token_counter
 from .forms import FORMS, Record
 from .ledger import LEDGER, check_folder
@@ -62,6 +63,14 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--together", action="store_true", help="keep chapters that repeat each other in one split")
     add("--model", default=setting("CPU_MODEL"), metavar="NAME",
         help="count with this model's tokenizer; words: without one (the bundled model)")  # fmt: skip
+    add(
+        "--canaries",
+        type=int,
+        choices=range(9),
+        default=0,
+        metavar="N",
+        help="also train on N made-up secrets, to measure memorisation (0 to 8)",
+    )
     add("--check", action="store_true", help="only count --out again and look for leakage")
     return parser.parse_args(words)
 
@@ -163,6 +172,7 @@ def _prepare(options: argparse.Namespace, counter: TokenCounter) -> Reading:
     if repeats:
         log_warn(f"{repeats:,} tokens of held-out text repeat other chapters and were left out.")
     write(options.out, records, ledger)
+    write_canaries(options.out, make_canaries(options.canaries, options.seed))
     report(ledger, options.out)
     return reading
 

@@ -75,6 +75,8 @@ def _combinations(config: Config) -> Iterator[Problem]:
     if train.lora_plus and train.optimizer not in PLAIN_OPTIMIZERS:
         yield (f"train.lora_plus with train.optimizer {train.optimizer}: LoRA+ builds its own AdamW",
                "Set train.optimizer: adamw_torch, or train.lora_plus: 0.")  # fmt: skip
+    if train.lora_plus and parallel.strategy == "fsdp":
+        yield "train.lora_plus with parallel.strategy fsdp", "Set train.lora_plus: 0."
     if config.evaluate.patience and not config.evaluate.every:
         yield (
             "evaluate.patience without evaluate.every",

@@ -24,7 +24,7 @@ from .splitting import SPLITS
 
 RUN_FILE = "run.json"
 ADAPTER = "adapter_model.safetensors"
-FREE_KEYS = ("evaluate", "name", "merge_only", "shape")  # may differ when a run goes on
+FREE_KEYS = ("evaluate", "name", "merge_only", "card", "shape")  # may differ when a run goes on
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:

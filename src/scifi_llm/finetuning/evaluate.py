@@ -1,0 +1,149 @@
+"""Step 3: was the style learned, and was the text memorised? One report, before and after."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..console import Parser, log_next, log_ok, log_test, log_warn
+from ..documents import read_folder
+from ..errors import ToolkitError
+from ..paths import EXAMPLE_WORLD
+from .adapters import Adapter, read_adapter
+from .canaries import read_canaries
+from .ledger import check_folder, read_records
+from .report import html
+from .verdict import beyond_other, change, verdict
+
+LEAST_PIECES = 5
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of 3_evaluate.py."""
+    parser = Parser(
+        prog="3_evaluate.py",
+        description="Measure an adapter against its base model.",
+        epilog="example: ./3_evaluate.py --adapter ../checkpoints/smoke_cpu --other ~/books/other",
+    )
+    add = parser.add_argument
+    add("--adapter", type=Path, required=True, metavar="DIR", help="what 2_train.py wrote")
+    add("--data", type=Path, metavar="DIR", help="what 1_prepare_data.py wrote (the run's own)")
+    add("--other", type=Path, metavar="DIR", default=EXAMPLE_WORLD / "chapters",
+        help="another author's prose (the example world's chapters)")  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help="folder of the report (ADAPTER/evaluation)")
+    add("--base", default="", metavar="MODEL", help="the base, where the adapter does not name it")
+    add(
+        "--tokens", type=int, default=20_000, metavar="N", help="held-out tokens to measure (20000)"
+    )
+    add(
+        "--words",
+        type=int,
+        default=2200,
+        metavar="N",
+        help="words of samples, before and after (2200)",
+    )
+    add("--sample-tokens", type=int, default=200, metavar="N", help="tokens of a sample (200)")
+    add("--openings", type=int, default=16, metavar="N",
+        help="training texts whose continuation is asked for (16)")  # fmt: skip
+    return parser.parse_args(words)
+
+
+def find_data(options: argparse.Namespace, adapter: Adapter) -> Path:
+    """The prepared data: named, or those of the run.
+
+    Raises ToolkitError where neither is there, or where it is not what was trained on.
+    """
+    recorded = adapter.run.get("data")
+    if options.data is None and not recorded:
+        raise ToolkitError(
+            "The adapter does not say on what data it was trained.", "Name them: --data DIR"
+        )
+    folder = options.data or Path(recorded)
+    check_folder(folder)
+    from .train import data_mark
+
+    if adapter.run and adapter.run.get("data_mark") != data_mark(folder):
+        raise ToolkitError(
+            f"{folder} is not what the adapter was trained on: its held-out chapters may be others.",
+            "Prepare it as it was, or train again.",
+        )
+    return folder
+
+
+def evaluate(options: argparse.Namespace, adapter: Adapter, data: Path) -> dict[str, Any]:
+    """All numbers of the report."""
+    from . import samples as measure
+    from .scoring import load_pair
+    from .training import has_gpu
+
+    train, test = (read_records(data / f"{split}.jsonl") for split in ("train", "test"))
+    other = measure.other_records(read_folder(options.other).sections)
+    if len(other) < LEAST_PIECES:
+        raise ToolkitError(f"{options.other} holds too little prose.", "Name more: --other DIR")
+    dtype = "bfloat16" if has_gpu() else "float32"
+    log_test(f"Loading {adapter.base} with {adapter.folder}")
+    pair = load_pair(adapter.folder, adapter.base, dtype)
+    length = int(adapter.run.get("config", {}).get("max_length", 1024))
+    half = options.tokens // 2
+    own_losses = measure.measure_losses(
+        pair, measure.take(test, half, length), length, "Held-out text"
+    )
+    other_losses = measure.measure_losses(
+        pair, measure.take(other, half, length), length, "Another author"
+    )
+    made = measure.write_samples(pair, test, options.words, options.sample_tokens)
+    texts = [" \n\n".join(record["text"] for record in records) for records in (train, test, other)]
+    return {
+        "adapter": str(adapter.folder.resolve()),
+        "base": adapter.base,
+        "data": str(data.resolve()),
+        "other": str(options.other),
+        "perplexity": {
+            "author": asdict(change(own_losses)),
+            "other": asdict(change(other_losses)),
+            "author_beyond_other": beyond_other(own_losses, other_losses),
+            "tokens": {
+                "author": sum(x.tokens for x in own_losses),
+                "other": sum(x.tokens for x in other_losses),
+            },
+            "pieces": {"author": len(own_losses), "other": len(other_losses)},
+        },
+        "delta": measure.measure_style(made, *texts),
+        "memorisation": {
+            **measure.measure_copies(pair, train, texts[1], made, options.openings, 60),
+            "canaries": measure.measure_canaries(pair, read_canaries(data)),
+        },
+        "samples": made,
+    }
+
+
+def main() -> int:
+    """Entry of fine-tuning/scripts/3_evaluate.py."""
+    options = parse()
+    adapter = read_adapter(options.adapter, options.base)
+    data = find_data(options, adapter)
+    if not options.other.is_dir():
+        raise ToolkitError(
+            f"{options.other} is not a folder.", "Name another author's prose: --other DIR"
+        )
+    from .training import quieten
+
+    quieten()
+    numbers = evaluate(options, adapter, data)
+    numbers["verdict"] = verdict(numbers)
+    if not numbers["delta"]["reliable"]:
+        log_warn("The samples have fewer than 2,000 words: Delta is unsure. Raise --words.")
+    out = options.out or options.adapter / "evaluation"
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.json").write_text(
+        json.dumps(numbers, ensure_ascii=False, indent=1) + "\n", "utf-8"
+    )
+    (out / "report.html").write_text(html(numbers), "utf-8")
+    log_ok(numbers["verdict"])
+    log_ok(f"{out / 'report.html'} and report.json")
+    log_next(f"fine-tuning/scripts/5_serve_adapter.sh {options.adapter}")
+    return 0
