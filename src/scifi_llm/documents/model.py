@@ -172,13 +172,14 @@ def _names(meta: dict[str, Any], key: str) -> tuple[str, ...] | None:
     if value is None:
         return None
     items = value if isinstance(value, list) else [value]
-    # Obsidian writes links in front matter as "[[Name]]".
+    items = [item for item in items if item is not None]  # an empty bullet of a template
     if not all(isinstance(item, str | int | float) for item in items):
         raise ToolkitError(f"its key '{key}' is not a list of names")
     return tuple(_unlinked(str(item)) for item in items)
 
 
 def _unlinked(name: str) -> str:
+    """The name of a link: Obsidian writes links in front matter as "[[Name]]"."""
     if name.startswith("[[") and name.endswith("]]"):
         return name[2:-2].split("|")[0].split("#")[0]
     return name
@@ -188,7 +189,7 @@ def _chapter(meta: dict[str, Any], key: str) -> int | None:
     value = meta.get(key)
     if isinstance(value, str) and value.strip().isdecimal():  # editors may quote a number
         value = int(value)
-    if value is None:
+    if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ToolkitError(f"its key '{key}' has value {value!r}; use a chapter number")

@@ -47,7 +47,7 @@ def parse_pdf(data: bytes) -> Document:
     for page in answer["pages"]:
         out.write(_joined(page))
         out.end_paragraph()
-    return out.document(answer["title"])
+    return out.document()
 
 
 def _joined(page: str) -> str:
@@ -56,7 +56,7 @@ def _joined(page: str) -> str:
 
 
 def main() -> None:
-    """Read a PDF from stdin, print {"pages": […], "title": …} or {"problem": …} as JSON."""
+    """Read a PDF from stdin, print {"pages": […]} or {"problem": …} as JSON."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -80,8 +80,7 @@ def _read(stream: object) -> dict[str, object]:
         if len(reader.pages) > MAX_PAGES:
             raise ToolkitError(f"it has {len(reader.pages)} pages; {MAX_PAGES} are allowed")
         pages = [page.extract_text() for page in reader.pages]
-        title = str(reader.metadata.title or "") if reader.metadata else ""
-        return {"pages": pages, "title": title}
+        return {"pages": pages}  # the title in its metadata is mostly "Microsoft Word - x.docx"
     except (ToolkitError, MemoryError):
         raise
     except pypdf.errors.DependencyError:

@@ -171,6 +171,9 @@ type: Chapter
 chapter: "3"
 alias: Lena, the Quartermaster
 aliases: Lena
+related:
+  -
+from_chapter: ""
 tags: [a, b]
 created: 2045-01-02
 ---

@@ -113,6 +113,22 @@ def test_deleted_text_of_word_is_left_out() -> None:
     assert convert(docx(body), "docx").text == "Kept.\n\n"
 
 
+def test_chapters_without_styles_are_lines_by_themselves(tmp_path: Path) -> None:
+    (tmp_path / "chapters").mkdir()
+    lines = ("Chapter One", "Dawn.", "Chapter Two", "Dusk.")
+    (tmp_path / "chapters" / "novel.docx").write_bytes(docx("".join(map(paragraph, lines))))
+    sections = read_folder(tmp_path).sections
+    assert [(part.heading, part.note.chapter, part.text.strip()) for part in sections] == [
+        (("Chapter One",), 1, "Dawn."),
+        (("Chapter Two",), 2, "Dusk."),
+    ]
+
+
+def test_an_e_book_that_its_shop_has_locked_is_refused() -> None:
+    with pytest.raises(ToolkitError, match="it is locked by its shop"):
+        convert(docx("", **{"META-INF/rights.xml": b"<rights/>"}), "epub")
+
+
 def test_hidden_text_of_word_is_left_out() -> None:
     hidden = paragraph("Hidden.", "<w:rPr><w:b/><w:vanish/></w:rPr>")
     shown = paragraph("Shown.", '<w:rPr><w:vanish w:val="0"/></w:rPr>')
