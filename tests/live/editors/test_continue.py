@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+REPO = Path(__file__).resolve().parents[3]
 QUESTION = "What are Elena Ruhl's key traits?"
 NOTE = "key traits are patience, exactness, stubbornness"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -67,3 +69,12 @@ def test_the_client_gets_an_answer_from_the_real_model(
     answered = run_node(CN, "-p", "--config", str(tmp_path / "config.yaml"), QUESTION)
     assert answered.returncode == 0, answered.stderr
     assert answered.stdout.strip()
+
+
+def test_the_documented_entry_is_valid(run_node: Run, tmp_path: Path) -> None:
+    guide = (REPO / "docs" / "VSCODE_WRITING_SETUP.md").read_text("utf-8")
+    (entry,) = re.findall(r"```yaml\n(.*?)```", guide, re.S)
+    config = tmp_path / "config.yaml"
+    config.write_text(f"name: a\nversion: 0.0.1\nschema: v1\nmodels:\n{entry}", "utf-8")
+    checked = run_node("@continuedev/config-yaml/dist/cli.js", str(config))
+    assert (checked.returncode, checked.stderr) == (0, "")

@@ -182,6 +182,28 @@ def test_every_field_has_a_label(page: Any, url: str) -> None:
     assert page.eval("document.documentElement.lang") == "en"
 
 
+@pytest.mark.parametrize(
+    ("call", "wanted"),
+    [
+        ("ago('2026-01-01T00:00:00Z', Date.UTC(2026, 0, 1, 0, 0, 1))", "1 second ago"),
+        ("ago('2026-01-01T00:00:00Z', Date.UTC(2026, 0, 1, 0, 59, 59))", "59 minutes ago"),
+        ("ago('2026-01-01T00:00:00Z', Date.UTC(2026, 0, 3))", "2 days ago"),
+        ("ago('2026-01-01T00:00:00Z', Date.UTC(2025, 0, 1))", "0 seconds ago"),
+        ("ago('no time')", "no time"),
+        ("words('What did Élena do with the lead?', {routes: {name: 'Élena Ruhl', dense: 1}})",
+         ["élena ruhl", "élena", "lead"]),
+        ("preview('# Title\\n\\nA **bold** [[Link]].', [])", "A bold Link."),
+        ("preview('word '.repeat(60) + 'lead behind', ['lead']).startsWith('… word')", True),
+        ("marked('a (b) c', ['(b)']).length", 3),
+        ("marked('Lead, leader, LEAD', ['lead']).map((p) => p.outerHTML ?? p)",
+         ["", "<mark>Lead</mark>", ", leader, ", "<mark>LEAD</mark>", ""]),
+    ],
+)  # fmt: skip
+def test_the_parts_of_the_view(page: Any, url: str, call: str, wanted: object) -> None:
+    page.open(url)
+    assert page.eval(f"import('/assets/view.js').then((view) => view.{call})") == wanted
+
+
 @pytest.fixture
 def locked(stack: Any, free_port: int) -> Iterator[str]:
     """A proxy that asks for a key, with nothing behind it."""

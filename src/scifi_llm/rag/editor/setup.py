@@ -16,7 +16,7 @@ from ...errors import ToolkitError
 from ...openai_api import fetch, sync_client
 from ...paths import REPO, chroma_dir, venvs_dir
 from ...settings import setting
-from ..retrieval import Retriever
+from .. import store
 from . import entries, json_config, yaml_config
 from .entries import Served
 
@@ -95,7 +95,8 @@ def _takes_tools(client: Any, model: str) -> bool:
 def chapters(collection: str) -> tuple[int, ...]:
     """Chapters that a collection's notes speak of; none where it is not on this machine."""
     try:
-        chunks = Retriever(chroma_dir(), collection).collection().chunks.values()
+        root = chroma_dir()
+        chunks = store.Collection(root, store.require(root, collection)).chunks.values()
     except ToolkitError:
         return ()
     notes = {chunk.note for chunk in chunks}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -171,6 +173,24 @@ async def test_embeddings_are_there_while_the_upstream_is_down(
     upstream.failure = httpx.ConnectError("refused")
     answer = await local().post("/v1/embeddings", json={"model": "other", "input": "Elena"})
     assert answer.status_code == 200
+
+
+async def test_a_long_job_keeps_nobody_waiting(client: Client, embedder: Embedder) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    class Slow(Loaded):
+        def collection(self) -> Any:
+            begun.set()
+            assert may_end.wait(60)
+            return super().collection()
+
+    async with client(Slow(embedder)) as asking:
+        job = asyncio.create_task(asking.post("/v1/embeddings", json={"input": "Elena"}))
+        assert await asyncio.to_thread(begun.wait, 60)
+        assert (await asking.get("/v1/models")).status_code == 200
+        assert not job.done()
+        may_end.set()
+        assert (await job).status_code == 200
 
 
 async def test_without_a_collection_the_error_names_the_command(
