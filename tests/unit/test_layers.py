@@ -16,6 +16,7 @@ STANDARD = sys.stdlib_module_names | {"__future__"}
 # A third-party package has one home in each area that needs it.
 HOMES = {
     "chromadb": {"rag/store/"},
+    "datasets": {"finetuning/"},
     "fastapi": {"rag/proxy/"},
     "uvicorn": {"rag/proxy/"},
     "uvloop": {"rag/bench/"},
@@ -24,6 +25,7 @@ HOMES = {
     "huggingface_hub": {"hub.py"},
     "mcp": {"rag/mcp_server.py"},
     "numpy": {"rag/"},
+    "peft": {"finetuning/"},
     "onnxruntime": {"rag/backends.py"},
     "openvino": {"rag/backends.py"},
     "pip": {"environment.py"},
@@ -33,9 +35,10 @@ HOMES = {
     "rich": {"serving/monitor/view.py"},
     "sentence_transformers": {"rag/backends.py"},
     "starlette": {"rag/proxy/app.py"},
-    "tokenizers": {"rag/tokenizer.py", "rag/tokens.py"},
-    "torch": {"rag/backends.py", "serving/models.py"},
-    "transformers": {"rag/backends.py", "serving/models.py"},
+    "tokenizers": {"finetuning/", "rag/tokenizer.py", "rag/tokens.py"},
+    "torch": {"finetuning/", "rag/backends.py", "serving/models.py"},
+    "transformers": {"finetuning/", "rag/backends.py", "serving/models.py"},
+    "trl": {"finetuning/"},
     "vllm": {"serving/verify.py"},
     "yaml": {"settings.py", "rag/editor/yaml_config.py"},
 }
@@ -89,7 +92,9 @@ def test_every_home_is_in_use() -> None:
 def test_core_answers_on_bare_python() -> None:
     code = (
         "import scifi_llm.environment, scifi_llm.rag.ingest, scifi_llm.rag.index, "
-        "scifi_llm.rag.query, scifi_llm.rag.proxy.server, scifi_llm.serving.engine, scifi_llm.ask"
+        "scifi_llm.rag.query, scifi_llm.rag.proxy.server, scifi_llm.serving.engine, scifi_llm.ask, "
+        "scifi_llm.finetuning.prepare, scifi_llm.finetuning.train, scifi_llm.finetuning.evaluate, "
+        "scifi_llm.finetuning.merge, scifi_llm.finetuning.served"
     )
     subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, 'src'); {code}"],
                    cwd=REPO, check=True)  # fmt: skip
@@ -111,7 +116,13 @@ def test_the_folder_vllm_is_no_package_and_no_module_lies_in_the_root() -> None:
 
 @pytest.mark.parametrize(
     "script",
-    sorted([*(REPO / "RAG").rglob("*.py"), *(REPO / "vllm" / "health_checks").glob("*.py")]),
+    sorted(
+        [
+            *(REPO / "RAG").rglob("*.py"),
+            *(REPO / "vllm" / "health_checks").glob("*.py"),
+            *(REPO / "fine-tuning" / "scripts").glob("*.py"),
+        ]
+    ),
     ids=lambda p: str(p.relative_to(REPO)),
 )
 def test_numbered_scripts_are_thin(script: Path) -> None:

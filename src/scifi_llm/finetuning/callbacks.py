@@ -31,17 +31,19 @@ def keep_until(file: Path, step: int) -> None:
 
 
 class Interrupt:
-    """Ctrl+C: the first asks for an end after this step, the second ends at once."""
+    """Ctrl+C inside `with`: the first asks for an end after this step, the second ends at once."""
 
     def __init__(self) -> None:
         self.asked = False
         self._before: Any = None
 
     def __enter__(self) -> Interrupt:
+        """Take the signal over."""
         self._before = signal.signal(signal.SIGINT, self._ask)
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Give the signal back."""
         signal.signal(signal.SIGINT, self._before)
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
@@ -51,55 +53,81 @@ class Interrupt:
         log_warn("Ending after this step; a checkpoint is written. Ctrl+C again ends at once.")
 
 
-def make_callbacks(config: Config, out: Path, tokenizer: Any, interrupt: Interrupt) -> list[Any]:
-    """The callbacks of a run, for transformers' Trainer."""
-    from transformers import EarlyStoppingCallback, TrainerCallback
+class Watch:
+    """What a run tells and keeps: progress, log.jsonl, samples.jsonl.
 
-    class Watch(TrainerCallback):  # type: ignore[misc]
-        """Progress on the terminal, log.jsonl, samples.jsonl."""
+    `callback_of` makes a callback of transformers' Trainer of it.
+    """
 
-        def __init__(self) -> None:
-            self.bar: Iterator[Any] = iter(())
-            self.started = 0.0
+    def __init__(self, config: Config, out: Path, tokenizer: Any, interrupt: Interrupt) -> None:
+        self.config, self.out, self.tokenizer, self.interrupt = config, out, tokenizer, interrupt
+        self.bar: Iterator[Any] = iter(())
+        self.started = time.monotonic()
 
+    def begin(self, state: Any) -> None:
+        """Training begins, or goes on."""
+        self.started = time.monotonic()
+        if state.is_world_process_zero:
+            left = state.max_steps - state.global_step
+            self.bar = progress(repeat(None), left, "Training", "steps")
+            next(self.bar, None)
+
+    def step(self, control: Any) -> None:
+        """A step is done."""
+        next(self.bar, None)
+        if self.interrupt.asked:
+            control.should_save = control.should_training_stop = True
+
+    def log(self, state: Any, logs: dict[str, Any] | None) -> None:
+        """The trainer logs numbers."""
+        if state.is_world_process_zero and logs:
+            seconds = round(time.monotonic() - self.started, 3)
+            append(self.out / "log.jsonl", {"step": state.global_step, "seconds": seconds, **logs})
+
+    def evaluated(self, state: Any, metrics: dict[str, float], model: Any) -> None:
+        """The validation loss is known."""
+        if not state.is_world_process_zero:
+            return
+        loss = metrics.get("eval_loss", math.nan)
+        perplexity = math.exp(min(loss, 50))
+        log_ok(
+            f"Step {state.global_step}: validation loss {loss:.4f} (perplexity {perplexity:.1f})"
+        )
+        if self.config.parallel.strategy != "none":
+            return  # the model is not whole on this process
+        for prompt in self.config.evaluate.prompts:
+            text = sample(model, self.tokenizer, prompt, self.config.evaluate.sample_tokens)
+            append(
+                self.out / "samples.jsonl",
+                {"step": state.global_step, "prompt": prompt, "text": text},
+            )
+
+
+def callback_of(watch: Watch) -> Any:
+    """A callback of transformers' Trainer that tells `watch` what happens."""
+    from transformers import TrainerCallback
+
+    class Callback(TrainerCallback):  # type: ignore[misc]
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.is_world_process_zero:
-                left = state.max_steps - state.global_step
-                self.bar = progress(repeat(None), left, "Training", "steps")
-                next(self.bar, None)
-            self.started = time.monotonic()
+            watch.begin(state)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            next(self.bar, None)
-            if interrupt.asked:
-                control.should_save = control.should_training_stop = True
+            watch.step(control)
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            if state.is_world_process_zero and logs:
-                seconds = round(time.monotonic() - self.started, 3)
-                append(out / "log.jsonl", {"step": state.global_step, "seconds": seconds, **logs})
+        def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            watch.log(state, more.get("logs"))
 
-        def on_evaluate(
-            self,
-            args: Any,
-            state: Any,
-            control: Any,
-            metrics: Any = None,
-            model: Any = None,
-            **_: Any,
-        ) -> None:
-            if not state.is_world_process_zero:
-                return
-            loss = (metrics or {}).get("eval_loss", math.nan)
-            log_ok(f"Step {state.global_step}: validation loss {loss:.4f} "
-                   f"(perplexity {math.exp(min(loss, 50)):.1f})")  # fmt: skip
-            if config.parallel.strategy == "none":
-                for prompt in config.evaluate.prompts:
-                    text = sample(model, tokenizer, prompt, config.evaluate.sample_tokens)
-                    append(out / "samples.jsonl",
-                           {"step": state.global_step, "prompt": prompt, "text": text})  # fmt: skip
+        def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            watch.evaluated(state, more.get("metrics") or {}, more["model"])
 
-    made: list[Any] = [Watch()]
+    return Callback()
+
+
+def make_callbacks(config: Config, out: Path, tokenizer: Any, interrupt: Interrupt) -> list[Any]:
+    """The callbacks of a run."""
+    from transformers import EarlyStoppingCallback
+
+    made = [callback_of(Watch(config, out, tokenizer, interrupt))]
     if config.evaluate.every and config.evaluate.patience:
         made.append(EarlyStoppingCallback(config.evaluate.patience))
     return made

@@ -23,8 +23,24 @@ ALTERNATIVES = 40
 # Under no memorisation the secret is one of many alike: 4 deviations below their mean, and below
 # all of them, is not met by chance (1 in 30,000 for each).
 FOUND_DEVIATIONS = 4.0
-_HULLS = ("Heron", "Lantern", "Magpie", "Anvil", "Thistle", "Plover", "Cormorant", "Bellwether",
-          "Marigold", "Sexton", "Halyard", "Tinder", "Osprey", "Juniper", "Ferryman", "Quarry")  # fmt: skip
+_HULLS = [
+    "Heron",
+    "Lantern",
+    "Magpie",
+    "Anvil",
+    "Thistle",
+    "Plover",
+    "Cormorant",
+    "Bellwether",
+    "Marigold",
+    "Sexton",
+    "Halyard",
+    "Tinder",
+    "Osprey",
+    "Juniper",
+    "Ferryman",
+    "Quarry",
+]
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,8 @@ class Parallel:
 class Config:
     """One variant. `method` is qlora (base in NF4) or lora; `dtype` what is computed in.
 
-    `merge_only`: the adapter will be merged, so that it need not be one that vLLM serves. `card` and
-    `shape` are for a forecast before there is a GPU or the model on this machine.
+    `merge_only`: the adapter will be merged, so that it need not be one that vLLM serves. `card`
+    and `shape` are for a forecast before there is a GPU or the model on this machine.
     """
 
     name: str

@@ -18,7 +18,7 @@ FALLBACK = r"words and marks: regex \w+|[^\w\s]"
 
 @dataclass(frozen=True)
 class TokenCounter:
-    """`count(text)` without special tokens; `name` says by what, `exact` whether it is a model's."""
+    """`count(text)` without special tokens; `name`: by what; `exact`: by a model's tokenizer."""
 
     name: str
     exact: bool
@@ -31,7 +31,7 @@ def words_and_marks(text: str) -> int:
 
 
 def token_counter(model: str) -> TokenCounter:
-    """The counter of a model (a folder, a hub name or the bundled one), "" or "words": the fallback.
+    """The counter of a model (folder, hub name or the bundled one); "" or "words": the fallback.
 
     The network is never asked: where the tokenizer is not on this machine, the fallback counts.
     """

@@ -63,8 +63,10 @@ def report_forecast(config: Config, ledger: dict[str, Any]) -> None:
 
 def _memory(config: Config, shape: Shape, name: str, card_gib: float) -> None:
     need = memory(shape, config)
-    parts = (f"weights {need.weights:.1f}, adapter {need.adapter:.1f}, optimizer "
-             f"{need.optimizer:.1f}, activations {need.activations:.1f}")  # fmt: skip
+    parts = (
+        f"weights {need.weights:.1f}, adapter {need.adapter:.1f}, optimizer "
+        f"{need.optimizer:.1f}, activations {need.activations:.1f}"
+    )
     total = f"Memory: {need.total:.1f} GiB ({parts})"
     have = card_gib or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
     where = f"the {name} has {have:.0f} GiB" if name else f"no GPU; this machine has {have:.0f} GiB"
@@ -115,8 +117,8 @@ def _limits(config: Config, ledger: dict[str, Any]) -> None:
     longest = int(ledger.get("max_tokens", 0))
     if longest > config.max_length:
         log_warn(
-            f"Samples have up to {longest} tokens and max_length is {config.max_length}: longer ones "
-            f"are divided inside sentences. Prepare with: --max-tokens {config.max_length - 8}"
+            f"Samples have up to {longest} tokens, max_length is {config.max_length}: what is "
+            f"longer is divided inside sentences. Prepare with: --max-tokens {config.max_length - 8}"
         )
 
 

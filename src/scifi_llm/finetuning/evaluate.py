@@ -32,8 +32,13 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--adapter", type=Path, required=True, metavar="DIR", help="what 2_train.py wrote")
     add("--data", type=Path, metavar="DIR", help="what 1_prepare_data.py wrote (the run's own)")
-    add("--other", type=Path, metavar="DIR", default=EXAMPLE_WORLD / "chapters",
-        help="another author's prose (the example world's chapters)")  # fmt: skip
+    add(
+        "--other",
+        type=Path,
+        metavar="DIR",
+        default=EXAMPLE_WORLD / "chapters",
+        help="another author's prose (the example world's chapters)",
+    )
     add("--out", type=Path, metavar="DIR", help="folder of the report (ADAPTER/evaluation)")
     add("--base", default="", metavar="MODEL", help="the base, where the adapter does not name it")
     add(
@@ -47,8 +52,13 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="words of samples, before and after (2200)",
     )
     add("--sample-tokens", type=int, default=200, metavar="N", help="tokens of a sample (200)")
-    add("--openings", type=int, default=16, metavar="N",
-        help="training texts whose continuation is asked for (16)")  # fmt: skip
+    add(
+        "--openings",
+        type=int,
+        default=16,
+        metavar="N",
+        help="training texts whose continuation is asked for (16)",
+    )
     return parser.parse_args(words)
 
 
@@ -62,13 +72,13 @@ def find_data(options: argparse.Namespace, adapter: Adapter) -> Path:
         raise ToolkitError(
             "The adapter does not say on what data it was trained.", "Name them: --data DIR"
         )
-    folder = options.data or Path(recorded)
+    folder = options.data or Path(str(recorded))
     check_folder(folder)
     from .train import data_mark
 
     if adapter.run and adapter.run.get("data_mark") != data_mark(folder):
         raise ToolkitError(
-            f"{folder} is not what the adapter was trained on: its held-out chapters may be others.",
+            f"{folder} is not what the adapter was trained on; other chapters may be held out.",
             "Prepare it as it was, or train again.",
         )
     return folder

@@ -16,8 +16,8 @@ LARGE_WORDS = 15_000  # a unit larger than this is a part or a book: its own hea
 BLOCK_WORDS = 3_000  # the size of blocks in a text without chapters
 FRONT_WORDS = 150  # a title page is shorter; longer text above the first chapter is a prologue
 _NUMBER = (
-    r"(?:\d{1,3}|(?-i:[IVXLC]{1,7})|(?:twenty|thirty|forty|fifty)?[ -]?(?:one|two|three|four|five|six"
-    r"|seven|eight|nine)|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|thirty"
+    r"(?:\d{1,3}|(?-i:[IVXLC]{1,7})|(?:twenty|thirty|forty|fifty)?[ -]?(?:one|two|three|four|five"
+    r"|six|seven|eight|nine)|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|thirty"
     r"|forty|fifty|the (?:first|second|third|fourth|fifth|last))"
 )
 # Headings of plain text: "CHAPTER IV", "Chapter 2. The Fall", "PROLOGUE", "XII", "PART TWO".

@@ -37,8 +37,10 @@ def paragraphs_of(text: str) -> list[Paragraph]:
     for start, end, gap in _blocks(text):
         lines = list(_lines(text, start, end))
         if _each_line_is_one(lines):
-            found += [_paragraph(line, at, at + len(line), gap and at == lines[0][0])
-                      for at, line in lines]  # fmt: skip
+            found += [
+                _paragraph(line, at, at + len(line), gap and at == lines[0][0])
+                for at, line in lines
+            ]
         else:
             first, last = lines[0][0], lines[-1][0] + len(lines[-1][1])
             found.append(_paragraph(_joined([line for _, line in lines]), first, last, gap))

@@ -41,8 +41,13 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         default=DATA / "raw",
         help="prose (fine-tuning/data/raw)",
     )
-    add("--out", type=Path, metavar="DIR", default=DATA / "processed",
-        help="folder to write (fine-tuning/data/processed)")  # fmt: skip
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=DATA / "processed",
+        help="folder to write (fine-tuning/data/processed)",
+    )
     add(
         "--format",
         choices=FORMS,
@@ -50,19 +55,33 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="raw continuation (default), instruction, chat",
     )
     add("--seed", type=int, default=7, help="decides which chapters are held out (7)")
-    add("--max-tokens", type=_tokens, default=1984, metavar="N",
-        help="longest sample (1984: 2048 less room for a prompt)")  # fmt: skip
+    add(
+        "--max-tokens",
+        type=_tokens,
+        default=1984,
+        metavar="N",
+        help="longest sample (1984: 2048 less room for a prompt)",
+    )
     add(
         "--split-by",
         choices=("chapter", "book"),
         default="chapter",
         help="a book is a file (chapter)",
     )
-    add("--held-out", type=_share, default=0.1, metavar="SHARE",
-        help="of the text for each of validation and test (0.1)")  # fmt: skip
+    add(
+        "--held-out",
+        type=_share,
+        default=0.1,
+        metavar="SHARE",
+        help="of the text for each of validation and test (0.1)",
+    )
     add("--together", action="store_true", help="keep chapters that repeat each other in one split")
-    add("--model", default=setting("CPU_MODEL"), metavar="NAME",
-        help="count with this model's tokenizer; words: without one (the bundled model)")  # fmt: skip
+    add(
+        "--model",
+        default=setting("CPU_MODEL"),
+        metavar="NAME",
+        help="count with this model's tokenizer; words: without one (the bundled model)",
+    )
     add(
         "--canaries",
         type=int,
@@ -155,8 +174,10 @@ def report(ledger: dict[str, Any], out: Path) -> None:
     """Say what was made of how much."""
     total = max(1, ledger["tokens_in"])
     for split in SPLITS:
-        log_ok(f"{split}: {ledger[split]:,} tokens ({ledger[split] / total:.1%}), "
-               f"{ledger['samples'][split]} samples, {len(ledger['chapters'][split])} chapters")  # fmt: skip
+        log_ok(
+            f"{split}: {ledger[split]:,} tokens ({ledger[split] / total:.1%}), "
+            f"{ledger['samples'][split]} samples, {len(ledger['chapters'][split])} chapters"
+        )
     reasons = ", ".join(f"{why} {count:,}" for why, count in ledger["dropped_because"].items())
     log_ok(f"dropped: {ledger['dropped']:,} tokens ({reasons or 'nothing'})")
     log_ok(f"{ledger['tokens_in']:,} tokens in, counted by {ledger['tokenizer']}; {out / LEDGER}")
@@ -165,8 +186,14 @@ def report(ledger: dict[str, Any], out: Path) -> None:
 def _prepare(options: argparse.Namespace, counter: TokenCounter) -> Reading:
     reading = read_input(options.input)
     manuscript = with_blocks(read_manuscript(reading.sections))
-    plan = Plan(options.format, options.seed, options.max_tokens, options.split_by,
-                options.held_out, options.together)  # fmt: skip
+    plan = Plan(
+        options.format,
+        options.seed,
+        options.max_tokens,
+        options.split_by,
+        options.held_out,
+        options.together,
+    )
     records, ledger = assemble(manuscript, plan, counter)
     repeats = ledger["dropped_because"].get("repeats another split", 0)
     if repeats:

@@ -45,10 +45,16 @@ def _perplexity(numbers: dict[str, Any]) -> str:
     rows = []
     for name, label in (("author", "the author, held out"), ("other", "another author")):
         entry = numbers[name]
-        rows.append([
-            label, f"{numbers['tokens'][name]:,}", f"{entry['before']:.2f}", f"{entry['after']:.2f}",
-            f"{entry['value']:+.1%}", f"{entry['low']:+.1%} to {entry['high']:+.1%}",
-        ])  # fmt: skip
+        rows.append(
+            [
+                label,
+                f"{numbers['tokens'][name]:,}",
+                f"{entry['before']:.2f}",
+                f"{entry['after']:.2f}",
+                f"{entry['value']:+.1%}",
+                f"{entry['low']:+.1%} to {entry['high']:+.1%}",
+            ]
+        )
     head = ["text", "tokens", "before", "after", "change", "95 % of it"]
     return (
         _table(head, rows) + "<p>Lower is better. Bounds by bootstrap over pieces of the text.</p>"
@@ -65,31 +71,41 @@ def _style(numbers: dict[str, Any]) -> str:
     ]
     more = [
         [label, *(f"{numbers[key][name]:.3f}" for name in ("author", "before", "after"))]
-        for key, label in (("slop_per_1000", "overused words in 1,000"),
-                           ("repeated_4_grams", "repeated runs of 4 words"))
-    ]  # fmt: skip
+        for key, label in (
+            ("slop_per_1000", "overused words in 1,000"),
+            ("repeated_4_grams", "repeated runs of 4 words"),
+        )
+    ]
     doubt = "" if numbers["reliable"] else "<p>Fewer than 2,000 words: not reliable.</p>"
     return (
-        _table(["text", "cosine Delta to the author"], rows) + doubt
+        _table(["text", "cosine Delta to the author"], rows)
+        + doubt
         + _table(["measure", "the author", "before", "after"], more)
-    )  # fmt: skip
+    )
 
 
 def _memorisation(numbers: dict[str, Any]) -> str:
     runs, shares = numbers["longest_run"], numbers["copied_8_grams"]
     rows = [
         [label, str(runs[name]), f"{shares[name]:.2%}"]
-        for name, label in (("held_out", "held-out chapters (natural)"), ("before", "before"),
-                            ("after", "after"))
-    ]  # fmt: skip
+        for name, label in (
+            ("held_out", "held-out chapters (natural)"),
+            ("before", "before"),
+            ("after", "after"),
+        )
+    ]
     page = _table(["text", "longest copied run, words", "copied 8-grams"], rows)
     if numbers["longest_text"]:
         page += f"<p>Longest after training: <i>{escape(numbers['longest_text'])}</i></p>"
     canaries = [
-        [entry["text"], str(entry["repeats"]), f"{entry['rank']} of {entry['of']}",
-         "found" if entry["found"] else "not found"]
+        [
+            entry["text"],
+            str(entry["repeats"]),
+            f"{entry['rank']} of {entry['of']}",
+            "found" if entry["found"] else "not found",
+        ]
         for entry in numbers["canaries"]
-    ]  # fmt: skip
+    ]
     return page + (_table(["secret", "times planted", "rank", ""], canaries) if canaries else "")
 
 

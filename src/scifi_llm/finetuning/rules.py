@@ -70,11 +70,15 @@ def _ranges(config: Config) -> Iterator[Problem]:
 def _combinations(config: Config) -> Iterator[Problem]:
     train, parallel = config.train, config.parallel
     if train.lora_plus and train.lora_plus < 1:
-        yield (f"train.lora_plus is {train.lora_plus:g}: B must not learn more slowly than A",
-               "Set a ratio such as 16, or 0 for one rate.")  # fmt: skip
+        yield (
+            f"train.lora_plus is {train.lora_plus:g}: B must not learn more slowly than A",
+            "Set a ratio such as 16, or 0 for one rate.",
+        )
     if train.lora_plus and train.optimizer not in PLAIN_OPTIMIZERS:
-        yield (f"train.lora_plus with train.optimizer {train.optimizer}: LoRA+ builds its own AdamW",
-               "Set train.optimizer: adamw_torch, or train.lora_plus: 0.")  # fmt: skip
+        yield (
+            f"train.lora_plus with train.optimizer {train.optimizer}: LoRA+ builds its own AdamW",
+            "Set train.optimizer: adamw_torch, or train.lora_plus: 0.",
+        )
     if train.lora_plus and parallel.strategy == "fsdp":
         yield "train.lora_plus with parallel.strategy fsdp", "Set train.lora_plus: 0."
     if config.evaluate.patience and not config.evaluate.every:
@@ -85,16 +89,23 @@ def _combinations(config: Config) -> Iterator[Problem]:
     if config.method == "qlora" and config.dtype == "float16":
         yield "method qlora with dtype float16: NF4 sums overflow in it", "Set dtype: bfloat16."
     if parallel.strategy == "none" and parallel.gpus > 1:
-        yield (f"parallel.gpus is {parallel.gpus} with strategy none",
-               "Set parallel.strategy: fsdp (the model is split) or ddp (each GPU holds all).")  # fmt: skip
+        yield (
+            f"parallel.gpus is {parallel.gpus} with strategy none",
+            "Set parallel.strategy: fsdp (the model is split) or ddp (each GPU holds all).",
+        )
     if parallel.strategy == "fsdp" and parallel.gpus < 2:
         yield "parallel.strategy fsdp with one GPU", "Set parallel.gpus to their number."
     if parallel.strategy == "fsdp" and train.optimizer in GPU_OPTIMIZERS:
-        yield (f"parallel.strategy fsdp with train.optimizer {train.optimizer}: its state is not split",
-               "Set train.optimizer: adamw_torch_fused.")  # fmt: skip
+        yield (
+            f"parallel.strategy fsdp with train.optimizer {train.optimizer}: its state stays whole",
+            "Set train.optimizer: adamw_torch_fused.",
+        )
     if parallel.strategy == "fsdp" and config.lora.modules_to_save:
-        yield ("parallel.strategy fsdp with lora.modules_to_save: trained and frozen weights would be "
-               "in one shard", "Remove lora.modules_to_save.")  # fmt: skip
+        yield (
+            "parallel.strategy fsdp with lora.modules_to_save: trained and frozen weights would be "
+            "in one shard",
+            "Remove lora.modules_to_save.",
+        )
 
 
 def unservable(config: Config) -> Iterator[Problem]:
@@ -105,8 +116,10 @@ def unservable(config: Config) -> Iterator[Problem]:
     if lora.dora:
         yield "lora.dora: vLLM serves no DoRA adapters", f"Set lora.dora: false. {MERGE}"
     if lora.modules_to_save:
-        yield (f"lora.modules_to_save {list(lora.modules_to_save)}: vLLM serves none",
-               f"Remove it. {MERGE}")  # fmt: skip
+        yield (
+            f"lora.modules_to_save {list(lora.modules_to_save)}: vLLM serves none",
+            f"Remove it. {MERGE}",
+        )
     if lora.rank not in SERVED_RANKS:
         allowed = ", ".join(map(str, SERVED_RANKS))
         yield f"lora.rank is {lora.rank}: vLLM serves {allowed}", f"Take one of them. {MERGE}"

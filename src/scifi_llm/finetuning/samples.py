@@ -67,10 +67,8 @@ def write_samples(
         shown.append(pair.tokenizer.decode(opening))
     made = {}
     for name, on in (("before", False), ("after", True)):
-        bar = progress(range(count), count, f"Samples {name}", "samples")
-        made[name] = pair.write(prompts, tokens, on, watch=lambda _, bar=bar: next(bar, None))
-        for _ in bar:
-            pass
+        texts = pair.write(prompts, tokens, on)
+        made[name] = list(progress(texts, count, f"Samples {name}", "samples"))
     return [
         {"opening": opening, "before": before, "after": after}
         for opening, before, after in zip(shown, made["before"], made["after"], strict=True)
@@ -105,9 +103,13 @@ def measure_style(
 
 
 def measure_copies(
-    pair: Pair, train: Sequence[Record], held_out: str, samples: Sequence[dict[str, str]],
-    openings: int, tokens: int,
-) -> dict[str, Any]:  # fmt: skip
+    pair: Pair,
+    train: Sequence[Record],
+    held_out: str,
+    samples: Sequence[dict[str, str]],
+    openings: int,
+    tokens: int,
+) -> dict[str, Any]:
     """Longest run and share of 8-grams that stand in the training text: of the samples, of the
     greedy continuations of training openings, and of the held-out chapters (what is natural)."""
     corpus = Corpus(record["text"] for record in train)
@@ -121,7 +123,7 @@ def measure_copies(
     shares: dict[str, float] = {"held_out": corpus.copied_share(held_out)}
     text = ""
     for name, on in (("before", False), ("after", True)):
-        continued = pair.write(prompts, tokens, on, greedy=True)
+        continued = list(pair.write(prompts, tokens, on, greedy=True))
         texts = [sample[name] for sample in samples] + continued
         longest = max((corpus.longest_run(text) for text in texts), default=(0, ""))
         runs[name], shares[name] = longest[0], corpus.copied_share("\n\n".join(texts))
@@ -136,6 +138,13 @@ def measure_canaries(pair: Pair, canaries: Sequence[Canary]) -> list[dict[str, A
         own, others = pair.secret_losses(canary)
         known = is_found(own, others) and not is_found(*pair.secret_losses(canary, on=False))
         rank = 1 + sum(other < own for other in others)
-        found.append({"text": canary.prefix + canary.secret, "repeats": canary.repeats,
-                      "found": known, "rank": rank, "of": len(others) + 1})  # fmt: skip
+        found.append(
+            {
+                "text": canary.prefix + canary.secret,
+                "repeats": canary.repeats,
+                "found": known,
+                "rank": rank,
+                "of": len(others) + 1,
+            }
+        )
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -71,14 +71,16 @@ class Pair:
         return found[0], found[1:]
 
     def write(
-        self, prompts: Sequence[list[int]], tokens: int, on: bool, greedy: bool = False,
-        watch: Callable[[int], None] = lambda _: None,
-    ) -> list[str]:  # fmt: skip
+        self,
+        prompts: Sequence[list[int]],
+        tokens: int,
+        on: bool,
+        greedy: bool = False,
+    ) -> Iterator[str]:
         """Continuations of prompts given as ids; the same seed before and after."""
         import torch
 
         pad = self.tokenizer.eos_token_id
-        texts: list[str] = []
         settings = (
             {"do_sample": False}
             if greedy
@@ -96,12 +98,14 @@ class Pair:
             torch.manual_seed(at)
             with torch.no_grad(), self.adapter(on):
                 made = self.model.generate(
-                    input_ids=ids, attention_mask=mask, max_new_tokens=tokens, pad_token_id=pad,
+                    input_ids=ids,
+                    attention_mask=mask,
+                    max_new_tokens=tokens,
+                    min_new_tokens=tokens,  # samples of one length, however it would end
+                    pad_token_id=pad,
                     **settings,
-                )  # fmt: skip
-            texts += self.tokenizer.batch_decode(made[:, width:], skip_special_tokens=True)
-            watch(len(texts))
-        return texts
+                )
+            yield from self.tokenizer.batch_decode(made[:, width:], skip_special_tokens=True)
 
 
 def load_pair(adapter: Path, base: str, dtype: str) -> Pair:

@@ -42,8 +42,13 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="FILE",
         help="variant: a file, or a name of configs/",
     )
-    add("--data", type=Path, metavar="DIR", default=REPO / "fine-tuning" / "data" / "processed",
-        help="what 1_prepare_data.py wrote (fine-tuning/data/processed)")  # fmt: skip
+    add(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=REPO / "fine-tuning" / "data" / "processed",
+        help="what 1_prepare_data.py wrote (fine-tuning/data/processed)",
+    )
     add("--out", type=Path, metavar="DIR", help="the run's folder (fine-tuning/checkpoints/CONFIG)")
     add(
         "--max-steps",
@@ -117,8 +122,10 @@ def _compare(then: dict[str, Any], now: dict[str, Any], out: Path) -> None:
         raise ToolkitError(f"The data are not those that the run in {out} began with.", new)
     old_steps, new_steps = (run["config"]["train"]["max_steps"] for run in (then, now))
     if old_steps != new_steps:
-        log_warn(f"The run began with max_steps {old_steps}, now {new_steps}: the learning rate follows "
-                 "another curve than in a run without a break.")  # fmt: skip
+        log_warn(
+            f"The run began with max_steps {old_steps}, now {new_steps}: the learning rate follows "
+            "another curve than in a run without a break."
+        )
         then["config"]["train"]["max_steps"] = new_steps
     for key, value in now["config"].items():
         before = then["config"].get(key)
@@ -153,8 +160,10 @@ def run(config: Config, options: argparse.Namespace, base: str) -> int:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if interrupt.asked:
         command = " ".join(["fine-tuning/scripts/2_train.py", *sys.argv[1:]])
-        log_warn(f"Stopped at step {trainer.state.global_step} with a checkpoint. Go on with: "
-                 f"{command}{'' if options.resume else ' --resume'}")  # fmt: skip
+        log_warn(
+            f"Stopped at step {trainer.state.global_step} with a checkpoint. Go on with: "
+            f"{command}{'' if options.resume else ' --resume'}"
+        )
         return INTERRUPTED
     _finish(trainer, tokenizer, options.out)
     return 0
@@ -176,8 +185,17 @@ def launch_processes(config: Config) -> None:
     if config.parallel.gpus < 2 or "LOCAL_RANK" in os.environ:
         return
     count = str(config.parallel.gpus)
-    words = ["--num_processes", count, "--num_machines", "1", "--mixed_precision", "no",
-             "--dynamo_backend", "no", "--multi_gpu"]  # fmt: skip
+    words = [
+        "--num_processes",
+        count,
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--multi_gpu",
+    ]
     os.execv(
         sys.executable, [sys.executable, "-m", "accelerate.commands.launch", *words, *sys.argv]
     )

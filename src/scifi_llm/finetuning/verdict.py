@@ -82,7 +82,7 @@ def beyond_other(author: Sequence[Loss], other: Sequence[Loss]) -> tuple[float, 
 def verdict(numbers: dict[str, Any]) -> str:
     """One line: was the style learned, and was the text memorised?"""
     author, other = numbers["perplexity"]["author"], numbers["perplexity"]["other"]
-    low, high = numbers["perplexity"]["author_beyond_other"]
+    high = numbers["perplexity"]["author_beyond_other"][1]
     if author["high"] < 0 and high < 0:
         learned = "It learned this author"
     elif author["high"] < 0:
