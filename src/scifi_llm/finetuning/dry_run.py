@@ -117,8 +117,8 @@ def _limits(config: Config, ledger: dict[str, Any]) -> None:
     longest = int(ledger.get("max_tokens", 0))
     if longest > config.max_length:
         log_warn(
-            f"Samples have up to {longest} tokens, max_length is {config.max_length}: what is "
-            f"longer is divided inside sentences. Prepare with: --max-tokens {config.max_length - 8}"
+            f"Samples have up to {longest} tokens, max_length is {config.max_length}: "
+            f"what is longer is divided inside sentences. Prepare with: --max-tokens {config.max_length - 8}"
         )
 
 
