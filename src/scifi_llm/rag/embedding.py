@@ -69,12 +69,12 @@ class Embedder:
 
     def _encode(self, texts: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
         # Texts of like length share a batch, so that little of it is padding.
-        lengths = self.tokens.lengths(texts)
-        order = sorted(range(len(texts)), key=lengths.__getitem__, reverse=True)
+        ids = self.tokens.ids(texts)
+        order = sorted(range(len(texts)), key=lambda i: len(ids[i]), reverse=True)
         size = BATCHES[self.backend.name]
         for first in range(0, len(order), size):
             rows = order[first : first + size]
-            vectors = self.backend.encode(*self.tokens.batch([texts[i] for i in rows]))
+            vectors = self.backend.encode(*self.tokens.pad([ids[i] for i in rows]))
             yield from zip(rows, vectors, strict=True)
 
     def encode_query(self, text: str) -> np.ndarray:

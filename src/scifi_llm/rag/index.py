@@ -22,7 +22,8 @@ from .pending import Pending
 if TYPE_CHECKING:
     import numpy as np
 
-TARGET_TOKENS: int | None = None  # size of a chunk to aim at; None is the model's own limit
+# Small passages are found more surely and leave room for more of them; neighbours are joined again.
+TARGET_TOKENS: int | None = 128
 
 
 def choose_collection(name: str | None, root: Path) -> str:
@@ -123,7 +124,10 @@ def embed(
     texts = [chunk.embedded for chunk in chunks]
     new = list(dict.fromkeys(text for text in texts if text not in known))
     pending = Pending(folder, embedder.name, embedder.dimension)
-    known.update(pending.load(new))
+    resumed = pending.load(new)
+    known.update(resumed)
+    if resumed:
+        log_ok(f"{len(resumed)} chunks were embedded by an interrupted run")
     new = [text for text in new if text not in known]
     with pending:
         for row, vector in embedder.encode_each(new):

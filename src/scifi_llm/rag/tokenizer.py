@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+SLAB = 1000  # texts that are tokenized at once
+
+
 class Tokens:
     """The tokenizer of a model's folder; `limit` is the most tokens that the model reads."""
 
@@ -47,24 +50,37 @@ class Tokens:
 
     def starts(self, texts: Sequence[str]) -> list[list[int]]:
         """For each text, where each of its tokens starts, in characters; no special tokens."""
-        found = self._whole.encode_batch(list(texts), add_special_tokens=False)
-        return [[start for start, _ in one.offsets] for one in found]
+        found: list[list[int]] = []
+        for first in range(0, len(texts), SLAB):
+            slab = list(texts[first : first + SLAB])
+            for one in self._whole.encode_batch(slab, add_special_tokens=False):
+                found.append([start for start, _ in one.offsets])
+        return found
 
-    def lengths(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text as the model reads it, at most `limit`."""
-        return [len(one.ids) for one in self._cut.encode_batch(list(texts))]
-
-    def batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(ids, mask), int64, of shape (len(texts), longest), cut at `limit` and padded."""
+    def ids(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The token ids of each text as the model reads it, int64, at most `limit`."""
         import numpy as np
 
-        found = [one.ids for one in self._cut.encode_batch(list(texts))]
-        ids = np.full((len(found), max(map(len, found))), self._pad, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, one in enumerate(found):
-            ids[row, : len(one)] = one
+        found: list[np.ndarray] = []
+        for first in range(0, len(texts), SLAB):  # the tokenizer's own objects are large
+            slab = self._cut.encode_batch(list(texts[first : first + SLAB]))
+            found += [np.array(one.ids, dtype=np.int64) for one in slab]
+        return found
+
+    def pad(self, ids: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """(ids, mask), int64, of shape (len(ids), longest)."""
+        import numpy as np
+
+        rows = np.full((len(ids), max(map(len, ids))), self._pad, dtype=np.int64)
+        mask = np.zeros_like(rows)
+        for row, one in enumerate(ids):
+            rows[row, : len(one)] = one
             mask[row, : len(one)] = 1
-        return ids, mask
+        return rows, mask
+
+    def batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """`pad` of `ids`."""
+        return self.pad(self.ids(texts))
 
 
 def limit(folder: Path, most: int) -> int:

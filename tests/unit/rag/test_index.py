@@ -12,11 +12,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from scifi_llm.documents import Note
 from scifi_llm.errors import ToolkitError
-from scifi_llm.paths import chroma_dir
-from scifi_llm.rag import index, store
+from scifi_llm.paths import chroma_dir, chunks_dir
+from scifi_llm.rag import embedding, index, store
+from scifi_llm.rag.backends import Backend
+from scifi_llm.rag.chunking import Chunk
+from scifi_llm.rag.ingest import read_sections
 
 Build = Callable[..., bool]
 Ingest = Callable[..., None]
@@ -183,3 +188,72 @@ def test_kill_9_at_any_moment_leaves_the_old_or_the_new_version(
     assert texts() == new
     manifest = json.loads((collection / "novel" / "current.json").read_text())
     assert manifest["chunks"] == 40
+
+
+class Interrupting:
+    """Stands in for a model: counts its batches and is interrupted at one of them."""
+
+    def __init__(self, real: embedding.Embedder, stop_at: int) -> None:
+        self.left = stop_at
+        self.rows = 0
+        backend = Backend(real.backend.name, self.encode)
+        self.embedder = embedding.Embedder(real.name, real.tokens, backend, 2)
+
+    def encode(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        self.rows += len(ids)
+        return np.tile(np.array([1, 0], dtype=np.float32), (len(ids), 1))
+
+
+def test_an_interrupted_run_goes_on_where_it_ended(
+    tmp_path: Path, embedder: embedding.Embedder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = Note(path="a.md", title="A")
+    chunks = [Chunk(str(i), note, (), f"text {i} " + "x " * i, i, i + 1) for i in range(100)]
+    first = Interrupting(embedder, 2)
+    with pytest.raises(KeyboardInterrupt):
+        index.embed(chunks, first.embedder, None, tmp_path)
+    second = Interrupting(embedder, -1)
+    vectors, computed = index.embed(chunks, second.embedder, None, tmp_path)
+    assert first.rows > 0
+    assert computed == second.rows == 100 - first.rows
+    assert vectors.shape == (100, 2)
+    assert f"{first.rows} chunks were embedded by an interrupted run" in capsys.readouterr().out
+
+
+def test_a_renamed_file_keeps_its_vectors_and_the_old_name_goes(
+    collection: Path, notes: Notes, ingest: Ingest, build: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes["people/ruhl.md"] = notes.pop("characters/elena.md")
+    ingest(notes)
+    assert build()
+    assert "6 chunks of 6 files, 0 embedded" in capsys.readouterr().out
+    paths = {
+        chunk.note.path
+        for chunk in store.Collection(
+            collection, store.require(collection, "novel")
+        ).chunks.values()
+    }
+    assert paths == set(notes)
+
+
+def test_chunks_stand_in_the_order_of_the_notes(
+    collection: Path, notes: Notes, ingest: Ingest, build: Build
+) -> None:
+    ingest({**notes, "characters/anna.md": "# Anna\n\nFirst of all.", "zoo.md": "# Zoo\n\nLast."})
+    build()
+    present = store.Collection(collection, store.require(collection, "novel"))
+    read = [section.note.path for section in read_sections(chunks_dir())[1]]
+    assert [present.chunks[id_].note.path for id_ in present.order] == read
+    assert len(read) == 8
+
+
+def test_a_model_of_another_dimension_needs_rebuild(collection: Path, build: Build) -> None:
+    file = collection / "novel" / "current.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "dimension": 768, "digest": "x"}))
+    with pytest.raises(ToolkitError, match="has 768 dimensions, its model 384") as caught:
+        build()
+    assert caught.value.fix.endswith("--collection novel --rebuild")
+    assert build(rebuild=True)

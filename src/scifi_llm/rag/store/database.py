@@ -17,7 +17,7 @@ from .client import connect, errors, stored_name
 from .manifest import Manifest, rebuild
 from .memory import CHECK, CHUNKS, VECTORS, Contents, note_of, note_record
 
-WRITE_BATCH = 500
+WRITE_BATCH = 1000
 # Deleted vectors stay in Chroma's index as tombstones: past this share it is written whole.
 PATCH_LIMIT = 0.25
 
@@ -66,7 +66,7 @@ def _all(collection: Any) -> list[tuple[str, str, dict[str, Any], Any]]:
     while True:
         part = collection.get(
             include=["documents", "metadatas", "embeddings"],
-            limit=WRITE_BATCH * 10,
+            limit=WRITE_BATCH * 5,
             offset=len(found),
         )
         if not part["ids"]:
