@@ -36,8 +36,17 @@ def chroma_dir() -> Path:
 
 def query_results_dir() -> Path:
     """Logs of 4_query.py; below benchmarks/ in the default home, as the layout has it."""
+    return _results() / "query_results"
+
+
+def test_results_dir() -> Path:
+    """Logs and plots of 3_test_retrieval.py."""
+    return _results() / "test_results"
+
+
+def _results() -> Path:
     home = rag_home()
-    return (home / "benchmarks" if home == REPO / "RAG" else home) / "query_results"
+    return home / "benchmarks" if home == REPO / "RAG" else home
 
 
 def venvs_dir() -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,7 +14,8 @@ class SearchRequest:
     """A question, the chat before it and the rules. None or () asks for the default or no rule.
 
     `history` holds (role, text) of the earlier turns, oldest first. `exclude` holds keys of
-    passages that are not to be found again, because the model has them already.
+    passages that are not to be found again, because the model has them already. `paths` keeps the
+    ranking to those notes.
     """
 
     query: str
@@ -24,6 +25,7 @@ class SearchRequest:
     pov: str | None = None
     top_k: int | None = None
     exclude: frozenset[str] = frozenset()
+    paths: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,10 @@ class Found:
     query: str
     passages: list[Passage]
     dropped: list[Dropped] = field(default_factory=list)
+
+
+# Reorders the best passages of a question.
+Rerank = Callable[[str, Sequence[Passage]], list[Passage]]
 
 
 class Searcher(Protocol):

@@ -45,7 +45,7 @@ def test_nothing_hidden_is_found_whatever_is_asked(
     for query in ("The war and the ford", "Who sells maps?", "What happened at noon?"):
         found = retriever.search(SearchRequest(query, as_of=as_of, pov=pov, top_k=20)).passages
         assert all(visible(passage.chunk.note, as_of, pov) for passage in found)
-        shown = [c for c in retriever.collection().chunks.values() if visible(c.note, as_of, pov)]
+        shown = [c for c in retriever.collection().chunks if visible(c.note, as_of, pov)]
         assert len(found) == len(shown)  # everything that may be shown is ranked
 
 

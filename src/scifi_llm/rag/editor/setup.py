@@ -104,13 +104,18 @@ def chapters(collection: str) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
-def mcp_entry(windows: bool) -> entries.Entry:
+def mcp_entry(found: Served, windows: bool) -> entries.Entry:
     """The MCP server for Continue; from Windows it is started inside WSL."""
-    python = venvs_dir() / "rag" / "bin" / "python"
-    words = [str(python), str(REPO / "RAG" / "mcp_server.py")]
+    python, script = venvs_dir() / "rag" / "bin" / "python", REPO / "RAG" / "mcp_server.py"
+    words = [str(python), str(script), "--url", found.url]
+    key = "" if found.api_key == "EMPTY" else found.api_key
     if windows:
-        return {"name": "canon", "command": "wsl.exe", "args": ["--exec", *words]}
-    return {"name": "canon", "command": words[0], "args": words[1:]}
+        # Windows hands no variables on to WSL.
+        set_key = ["env", f"RAG_API_KEY={key}"] if key else []
+        inside = ["-d", os.environ.get("WSL_DISTRO_NAME", ""), "--exec", *set_key, *words]
+        return {"name": "canon", "command": "wsl.exe", "args": inside}
+    with_key = {"env": {"RAG_API_KEY": key}} if key else {}
+    return {"name": "canon", "command": words[0], "args": words[1:], **with_key}
 
 
 def write(file: Path, old: str, new: str) -> None:
@@ -185,7 +190,8 @@ def _parser() -> Parser:
     return parser
 
 
-def _models_of(options: Any) -> list[entries.Entry]:
+def _lists(options: Any) -> dict[str, list[entries.Entry]]:
+    """Our entries by the name of their list in config.yaml."""
     found, collection = served(options.url, os.environ.get("RAG_API_KEY", ""))
     if found.length is None:
         log_warn("The server does not tell its context length; the entries set none.")
@@ -195,7 +201,8 @@ def _models_of(options: Any) -> list[entries.Entry]:
         as_of = entries.switches(chapters(collection))
         if not as_of:
             log_warn("No chapter numbers in the collection; for switches give: --as-of 5,12")
-    return entries.models(found, as_of)
+    servers = [mcp_entry(found, options.windows)] if options.mcp else []
+    return {"models": entries.models(found, as_of), "mcpServers": servers}
 
 
 @contextmanager
@@ -208,17 +215,16 @@ def about(file: Path) -> Iterator[None]:
         raise ToolkitError(f"{file}: {error.problem.rstrip('.')}.", fix) from None
 
 
-def _new_text(options: Any, old: str, models: list[entries.Entry]) -> str:
+def _new_text(options: Any, old: str, lists: dict[str, list[entries.Entry]]) -> str:
     """The file with our entries, or without them for --remove."""
     if options.remove:
         return json_config.remove(old) if options.json else yaml_config.remove(old)
-    if options.json:
-        text, kept = json_config.merge(old, models)
-        for name in kept:
-            log_warn(f"Your own {name} stays; remove it and run this again for ours.")
-        return text
-    servers = [mcp_entry(options.windows)] if options.mcp else []
-    return yaml_config.merge(old, {"models": models, "mcpServers": servers})
+    if not options.json:
+        return yaml_config.merge(old, lists)
+    text, kept = json_config.merge(old, lists["models"])
+    for name in kept:
+        log_warn(f"Your own {name} stays; remove it and run this again for ours.")
+    return text
 
 
 def main() -> int:
@@ -229,9 +235,9 @@ def main() -> int:
     folder = options.dir.expanduser()
     file = folder / ("config.json" if options.json else "config.yaml")
     old = read(file)
-    models = [] if options.remove else _models_of(options)
+    lists = {} if options.remove else _lists(options)
     with about(file):
-        new = _new_text(options, old, models)
+        new = _new_text(options, old, lists)
     if options.print:
         print(new, end="")
         return 0

@@ -1,0 +1,1 @@
+benchmarks/3_test_retrieval.py
