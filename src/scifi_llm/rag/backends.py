@@ -7,12 +7,14 @@ The export is made here once from the model's own weights and kept in the toolki
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the exported files
 TORCH, OPENVINO, ONNX = "torch-fp32", "openvino-bf16", "onnx-int8"
 BATCHES = {TORCH: 32, OPENVINO: 32, ONNX: 8}  # rows that ran fastest on the machine named above
+ABANDONED = 3600  # seconds after which an unfinished export is nobody's
 LEAST_COSINE = 0.99  # mean, to torch fp32: less, and an export is not used
 _POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 _SAMPLES = (
@@ -65,7 +68,7 @@ def load(folder: Path, name: str) -> Backend:
             return _fast(folder, name)
         except Exception as error:  # noqa: BLE001 - whatever an exporter does, torch still works
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            log_warn(f"{name} cannot run {folder.name} ({reason[:160]}); torch does, more slowly.")
+            log_warn(f"{name} cannot run this model ({reason[:160]}); torch does, more slowly.")
     return _torch(folder)
 
 
@@ -94,11 +97,12 @@ def exported(folder: Path, name: str) -> Path:
     weights = sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")])
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in weights]
     packages = [version(p) for p in ("torch", "transformers", "onnx", "onnxruntime", "openvino")]
-    key = hashlib.sha256(repr([FORMAT, str(folder), stats, packages]).encode()).hexdigest()[:16]
-    target = model_cache() / "embedding" / f"{key}-{name}"
+    key = hashlib.sha256(repr([FORMAT, stats, packages]).encode()).hexdigest()[:12]
+    place = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    target = model_cache() / "embedding" / f"{name}-{place}-{key}"
     if (target / "done").exists():
         return target
-    log_test(f"Preparing {folder.name} for {name}; once, about 20 s")
+    log_test(f"Preparing the embedding model for {name}; once, about 20 s")
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".part-", dir=target.parent))
     try:
@@ -110,7 +114,19 @@ def exported(folder: Path, name: str) -> Path:
             scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    _tidy(target, f"{name}-{place}-*")
     return target
+
+
+def _tidy(target: Path, same: str) -> None:
+    """Remove this model's exports of earlier versions, and what killed runs have left."""
+    for old in target.parent.glob(same):
+        if old != target:
+            shutil.rmtree(old, ignore_errors=True)
+    for part in target.parent.glob(".part-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def _fast(folder: Path, name: str) -> Backend:

@@ -107,7 +107,7 @@ def test_a_failing_export_falls_back_to_torch_with_one_warning(
     assert embedder.backend.name == TORCH
     assert np.allclose(embedder.encode_documents(TEXTS), exact, atol=1e-5)
     err = capsys.readouterr().err
-    assert err.startswith("[WARN] onnx-int8 cannot run model (")
+    assert err.startswith("[WARN] onnx-int8 cannot run this model (")
     assert err.count("\n") == 1
 
 
@@ -118,11 +118,13 @@ def test_an_export_is_whole_or_absent_and_made_once(
     shutil.copytree(embedding._folder(BUNDLED), folder)
     monkeypatch.setenv("SCIFI_LLM_CACHE", str(tmp_path / "cache"))
     made = backends.exported(folder, ONNX)
-    assert "Preparing model for onnx-int8" in capsys.readouterr().out
+    assert "Preparing the embedding model for onnx-int8" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "cache" / "embedding").iterdir()] == [made.name]
     assert {path.name for path in made.iterdir()} == {"done", "model.int8.onnx"}
     assert backends.exported(folder, ONNX) == made
     assert capsys.readouterr().out == ""
-    # Other weights, another export.
+    # Other weights, another export; the old one goes.
     (folder / "model.safetensors").touch()
-    assert backends.exported(folder, ONNX) != made
+    other = backends.exported(folder, ONNX)
+    assert [path.name for path in (tmp_path / "cache" / "embedding").iterdir()] == [other.name]
+    assert other != made
