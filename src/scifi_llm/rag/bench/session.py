@@ -21,7 +21,7 @@ from typing import Any
 from ...console import Parser, log_ok, log_test, log_warn
 from ...errors import ToolkitError
 from ...openai_api import fetch, served_model, stream_chat
-from ...paths import REPO, chroma_dir, query_results_dir
+from ...paths import EXAMPLE_WORLD, REPO, chroma_dir, query_results_dir
 from ...settings import setting
 from ..index import choose_collection
 from .plot import chart
@@ -36,7 +36,9 @@ SYSTEM = (
     "what the notes say of people, places and things; where they say nothing, ask. When a scene is "
     "asked for, write prose with concrete detail, and end where the next scene can begin."
 )
+DRAFT_CHARACTERS = 6000  # about 1,400 tokens: an author pastes the scene that is worked on
 QUESTIONS = (
+    "This is the scene that we work on.\n\n{draft}\n\n"
     "What are Elena Ruhl's key traits, and how do they show when she repairs a sounder?",
     "Who is Jonas Thorvald to her? Write a short scene in which they disagree about a reading.",
     "Describe the Patient Argument as Elena sees it when she comes aboard after eleven days.",
@@ -87,9 +89,11 @@ def ask(base_url: str, body: dict[str, Any]) -> tuple[str, dict[str, Any], dict[
 def session(base_url: str, model: str, options: Any, number: int) -> list[Turn]:
     """Hold a conversation and measure each of its turns."""
     messages = [{"role": "system", "content": SYSTEM.format(number=number)}]
+    chapter = next((EXAMPLE_WORLD / "chapters").glob("chapter-05*")).read_text("utf-8")
+    draft = chapter[:DRAFT_CHARACTERS]
     turns: list[Turn] = []
     for place, question in enumerate(QUESTIONS[: options.turns], start=1):
-        messages.append({"role": "user", "content": question})
+        messages.append({"role": "user", "content": question.format(draft=draft)})
         body = {
             "model": model, "messages": messages, "max_tokens": options.max_tokens,
             "temperature": 0, "seed": SEED, "stream_options": {"include_usage": True},
@@ -219,8 +223,8 @@ def main() -> int:
     parser.add_argument("--collection", metavar="NAME", help="default: the one written last")
     parser.add_argument("--upstream", default=default, metavar="URL", help=f"default: {default}")
     parser.add_argument("--turns", type=int, default=len(QUESTIONS), metavar="N", help="2 to 8 (8)")
-    parser.add_argument("--max-tokens", type=int, default=200, metavar="N", help="an answer (200)")
-    parser.add_argument("--budget-tokens", type=int, default=400, metavar="N", help="lore (400)")
+    parser.add_argument("--max-tokens", type=int, default=100, metavar="N", help="an answer (100)")
+    parser.add_argument("--budget-tokens", type=int, default=300, metavar="N", help="lore (300)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: test_results/")
     options = parser.parse_args()
     if not 2 <= options.turns <= len(QUESTIONS):

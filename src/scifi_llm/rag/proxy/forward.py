@@ -27,6 +27,7 @@ HOP_BY_HOP = {
     "host",
     "content-length",
 }
+NOT_RELAYED = HOP_BY_HOP | {"date"}  # our server writes its own date
 
 
 class ClientGone(Exception):
@@ -49,7 +50,7 @@ def client_headers(response: Any, drop: tuple[str, ...] = ()) -> dict[str, str]:
     return {
         key: value
         for key, value in response.headers.items()
-        if key.lower() not in HOP_BY_HOP and key.lower() not in drop
+        if key.lower() not in NOT_RELAYED and key.lower() not in drop
     }
 
 

@@ -16,6 +16,7 @@ REFRESH_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 ASK_SECONDS = 3.0  # for the upstream's list of models and its tokenizer
 ANSWER_TOKENS = 1024  # kept free where the client names no max_tokens; at most a quarter
+LEAST_LORE = 8  # lore keeps this part of the window against a long answer
 PER_MESSAGE = 8  # what a chat template writes around a message: 4 to 7 tokens in ChatML and Llama 3
 MARGIN = 64  # default system prompt and date line of a template
 BYTES_PER_TOKEN = 2  # the fewest that ordinary text of any script takes
@@ -47,16 +48,18 @@ def fit(
 ) -> Fitted:
     """Make a prompt fit. All sizes in tokens; `old` oldest turn first, `new` best first. Pure.
 
-    Lore gives way first. Lore of earlier turns goes oldest first and in one step, until all lore
-    takes at most half of its room, so that the turns after this one keep the same beginning; then
-    the newest turn's last passages; then the `always` notes. An answer that does not fit even
-    without lore has to be clamped anyway: then only ANSWER_TOKENS of it are defended against lore.
+    Lore gives way before the answer does, but not below an eighth of the window: with max_tokens
+    as large as the window there would never be any. Lore of earlier turns goes oldest first and in
+    one step, until all lore takes at most half of its room, so that the turns after this one keep
+    the same beginning; then the newest turn's last passages; then the `always` notes. What the
+    answer still lacks is clamped.
     """
     reserve = min(ANSWER_TOKENS, window // 4)
-    need = reserve if answer is None else answer
-    if conversation + need > window:
-        need = min(need, reserve)
-    room = max(0, window - conversation - need)
+    free = window - conversation
+    room = free - (reserve if answer is None else answer)
+    if answer is not None:
+        room = max(room, min(window // LEAST_LORE, free - min(answer, reserve)))
+    room = max(0, room)
     fresh = sum(new) + always
     drop_old = 0
     if sum(old) + fresh > room:
@@ -67,7 +70,7 @@ def fit(
         drop_new += 1
     lore = sum(old[drop_old:]) + always + _kept(new, drop_new)
     drop_always = lore > room and always > 0
-    left = window - conversation - (lore - always if drop_always else lore)
+    left = free - (lore - always if drop_always else lore)
     clamp = left if answer is not None and 1 <= left < answer else None
     return Fitted(drop_old, drop_new, drop_always, clamp)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from scifi_llm.rag.proxy.window import (
     ANSWER_TOKENS,
+    LEAST_LORE,
     Fitted,
     answer_tokens,
     conversation_tokens,
@@ -32,8 +33,9 @@ sizes = st.lists(st.integers(0, 3000), max_size=8)
         # Then the newest turn's last passages, then the notes that are always given.
         (6000, [900], [500, 500, 400], 400, 1000, Fitted(old=1, new=2)),
         (7000, [], [500, 500], 400, 1000, Fitted(new=2, always=True)),
-        # An answer that does not fit even without lore is clamped; lore keeps what 1,024 leave.
-        (2000, [900, 900], [500], 500, 8192, Fitted(max_tokens=3392)),
+        # An answer as long as the window leaves an eighth of it to lore and is clamped.
+        (2000, [900, 900], [500, 500], 500, 8192, Fitted(old=2, new=1, max_tokens=5192)),
+        (38, [], [500, 500], 0, 8000, Fitted(max_tokens=7154)),
         (8000, [100], [100], 0, 4000, Fitted(old=1, new=1, max_tokens=192)),
         # What does not fit by itself is the upstream's to refuse.
         (8192, [], [100], 0, 100, Fitted(new=1)),
@@ -72,8 +74,8 @@ def test_it_fits_whenever_the_conversation_does(
         assert done.max_tokens is None
     if done.max_tokens and answer is not None:
         assert 1 <= done.max_tokens < answer
-        # It is clamped only where that cannot be helped.
-        assert conversation + answer > window
+        # It is clamped only where that cannot be helped, or for an eighth of lore.
+        assert conversation + answer > window or lore <= window // LEAST_LORE
 
 
 @given(st.lists(st.integers(1, 400), min_size=30, max_size=60))
