@@ -142,6 +142,8 @@ Canon embeddings" "$(sed -n 's/^- name: //p' "$DIR/config.yaml")"
     ends_with_status 0
     stdout_has "[OK] Wrote $BOX/c/Users/Ana María/.continue/config.yaml"
     grep -qxF '  command: wsl.exe' "$BOX/c/Users/Ana María/.continue/config.yaml"
+    same "arguments" "-d,Ubuntu,--exec,env,VENVS_DIR=$VENVS,$VENVS/rag/bin/python,$REPO/RAG/mcp_server.py,--url,$URL" \
+        "$(sed -n '/^  command: wsl.exe/,$ s/^  - //p' "$BOX/c/Users/Ana María/.continue/config.yaml" | paste -sd ,)"
     same "nothing in the Linux home" "" "$(ls -A "$BOX/home")"
 }
 
@@ -209,9 +211,10 @@ Canon embeddings" "$(sed -n 's/^- name: //p' "$DIR/config.yaml")"
     script
     only_fails_with "http://127.0.0.1:$PORT asks for its key. Set it: RAG_API_KEY=SECRET ./setup_continue.sh"
     ENV=(RAG_API_KEY=secret)
-    script --print
+    script --print --mcp
     ends_with_status 0
     same "keys" "  apiKey: secret" "$(grep apiKey <<<"$output" | sort -u)"
+    grep -qxF '    RAG_API_KEY: secret' <<<"$output"
 }
 
 @test "no server, another server, no model: one error each, nothing written" {

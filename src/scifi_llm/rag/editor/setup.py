@@ -108,14 +108,15 @@ def mcp_entry(found: Served, windows: bool) -> entries.Entry:
     """The MCP server for Continue; from Windows it is started inside WSL."""
     python, script = venvs_dir() / "rag" / "bin" / "python", REPO / "RAG" / "mcp_server.py"
     words = [str(python), str(script), "--url", found.url]
-    key = "" if found.api_key == "EMPTY" else found.api_key
+    # Editors hand few variables on, and Windows none.
+    env = {"VENVS_DIR": str(venvs_dir())}
+    if found.api_key != "EMPTY":
+        env["RAG_API_KEY"] = found.api_key
     if windows:
-        # Windows hands no variables on to WSL.
-        set_key = ["env", f"RAG_API_KEY={key}"] if key else []
-        inside = ["-d", os.environ.get("WSL_DISTRO_NAME", ""), "--exec", *set_key, *words]
-        return {"name": "canon", "command": "wsl.exe", "args": inside}
-    with_key = {"env": {"RAG_API_KEY": key}} if key else {}
-    return {"name": "canon", "command": words[0], "args": words[1:], **with_key}
+        words = ["env", *(f"{name}={value}" for name, value in env.items()), *words]
+        words = ["-d", os.environ.get("WSL_DISTRO_NAME", ""), "--exec", *words]
+        return {"name": "canon", "command": "wsl.exe", "args": words}
+    return {"name": "canon", "command": words[0], "args": words[1:], "env": env}
 
 
 def write(file: Path, old: str, new: str) -> None:

@@ -68,6 +68,7 @@ async function run(mode) {
   running?.abort();
   const mine = (running = new AbortController());
   problem("");
+  $("said").textContent = "Searching …";
   $("results").setAttribute("aria-busy", "true");
   try {
     const answer = await ask(`/rag/${mode}`, body, mine.signal);
