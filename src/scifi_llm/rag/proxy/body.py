@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from .jsontext import Edits, decode, elements, literal, member, parse, start
@@ -40,16 +41,14 @@ class ChatBody:
 
     def put_first(self, message: dict[str, Any]) -> None:
         """Put a message before all others."""
-        at = self._messages()
-        tail = ", " if elements(self.text, at) else ""
-        self._edits.replace(at + 1, at + 1, literal(message) + tail)
+        tail = ", " if self._spans else ""
+        self._edits.replace(self._list + 1, self._list + 1, literal(message) + tail)
 
     def put_before(self, index: int, text: str) -> None:
         """Put `text` before what message `index` says, whatever form its content has."""
         found = self._content(index)
         if found is None:
-            message = elements(self.text, self._messages())[index][0]
-            self._edits.add(message, "content", text)
+            self._edits.add(self._spans[index][0], "content", text)
             return
         begin, end = found
         if self.text[begin] == '"':
@@ -87,13 +86,18 @@ class ChatBody:
         fields: dict[str, Any] = parse(decode(self.content))
         return fields
 
-    def _messages(self) -> int:
+    @cached_property
+    def _list(self) -> int:
+        """Where the list of messages begins."""
         found = member(self.text, self._top, "messages")
         if found is None:
             raise LookupError("messages")
         return found.value
 
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        return elements(self.text, self._list)
+
     def _content(self, index: int) -> tuple[int, int] | None:
-        message = elements(self.text, self._messages())[index][0]
-        found = member(self.text, message, "content")
+        found = member(self.text, self._spans[index][0], "content")
         return None if found is None else (found.value, found.end)
