@@ -59,10 +59,12 @@ def errors(folder: Path, entry: Manifest) -> Iterator[None]:
     except ChromaError as error:
         if entry.server:
             raise ToolkitError(f"Chroma at {entry.server}: {error}.", _CHROMA_FIX) from None
-        free = shutil.disk_usage(folder).free // 1_000_000
+        free = shutil.disk_usage(folder.parent).free // 1_000_000
+        full = "full" in str(error) or free < 10
+        again = f"Free some disk space (see: df -h {folder.parent}) and run the same command again."
         raise ToolkitError(
             f"Chroma failed in {folder} ({error}); {free} MB are free there.",
-            f"Check the disk (df -h {folder.parent}). {rebuild(entry.name)}",
+            again if full else rebuild(entry.name),
         ) from None
 
 

@@ -135,9 +135,11 @@ def publish(
                 with contextlib.suppress(ToolkitError):
                     client.remove_from_server(entry, [version])
         if isinstance(error, OSError):
+            # A copy of many files raises an error without a number, and a list of its reasons.
+            reason = error.strerror or "copying the present version failed"
             free = shutil.disk_usage(folder).free // 1_000_000
             raise ToolkitError(
-                f"{target} cannot be written ({error.strerror}); {free} MB are free there.",
+                f"{target} cannot be written ({reason}); {free} MB are free there.",
                 f"Free some disk space (see: df -h {folder}) and run the same command again.",
             ) from None
         raise
