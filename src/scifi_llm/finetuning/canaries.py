@@ -20,9 +20,9 @@ from .forms import Record
 FILE = "canaries.jsonl"
 REPEATS = 24
 ALTERNATIVES = 40
-# Under no memorisation the secret is one of many alike: 4 deviations below their mean, and below
-# all of them, is not met by chance (1 in 30,000 for each).
-FOUND_DEVIATIONS = 4.0
+# Under no memorisation the secret is one of many alike: so far below their mean, and below all of
+# them, is not met by chance (about 1 in 30,000 for each).
+FOUND_DEVIATIONS = 4.5
 _HULLS = [
     "Heron",
     "Lantern",

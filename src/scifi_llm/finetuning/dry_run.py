@@ -118,7 +118,8 @@ def _limits(config: Config, ledger: dict[str, Any]) -> None:
     if longest > config.max_length:
         log_warn(
             f"Samples have up to {longest} tokens, max_length is {config.max_length}: "
-            f"what is longer is divided inside sentences. Prepare with: --max-tokens {config.max_length - 8}"
+            "what is longer is divided inside sentences. "
+            f"Prepare with: --max-tokens {config.max_length - 8}"
         )
 
 

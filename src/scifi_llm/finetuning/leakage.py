@@ -8,6 +8,7 @@ and counted; where it is more, a chapter stands in the manuscript twice and the 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 N = 13
@@ -34,22 +35,24 @@ def all_grams(texts: Iterable[str], n: int = N) -> set[int]:
 
 
 def repeated_paragraphs(paragraphs: Sequence[str], known: set[int], n: int = N) -> list[bool]:
-    """For each paragraph of a run: does a run of n words through it stand in `known`?"""
+    """For each paragraph of a run whether to leave it out, so that no run of n words in `known` is
+    left. Of paragraphs that share a run, the one with most of the repeated words goes.
+    """
     words: list[str] = []
     owner: list[int] = []
     for i, paragraph in enumerate(paragraphs):
         own = words_of(paragraph)
         words += own
         owner += [i] * len(own)
+    shared = [
+        Counter(owner[i : i + n])
+        for i in range(len(words) - n + 1)
+        if hash(tuple(words[i : i + n])) in known
+    ]
     found = [False] * len(paragraphs)
-    for i in range(len(words) - n + 1):
-        if hash(tuple(words[i : i + n])) in known:
-            for j in set(owner[i : i + n]):
-                found[j] = True
+    while shared:
+        totals = sum(shared, Counter[int]())
+        worst = max(totals, key=lambda i: (totals[i], -i))
+        found[worst] = True
+        shared = [owners for owners in shared if worst not in owners]
     return found
-
-
-def shared_share(texts: Iterable[str], known: set[int], n: int = N) -> float:
-    """Share of the texts' runs of n words that stand in `known`; 0 where they have none."""
-    own = all_grams(texts, n)
-    return len(own & known) / len(own) if own else 0.0
