@@ -45,7 +45,7 @@ def _http(address: str, settings: Any) -> Any:
 
 
 @contextmanager
-def errors(folder: Path, entry: Manifest) -> Iterator[None]:
+def errors(folder: Path, entry: Manifest, writing: bool = False) -> Iterator[None]:
     """Chroma's errors as ours: a full disk, a damaged database, a server that went away."""
     import httpx
     from chromadb.errors import ChromaError
@@ -60,11 +60,10 @@ def errors(folder: Path, entry: Manifest) -> Iterator[None]:
         if entry.server:
             raise ToolkitError(f"Chroma at {entry.server}: {error}.", _CHROMA_FIX) from None
         free = shutil.disk_usage(folder.parent).free // 1_000_000
-        full = "full" in str(error) or free < 10
-        again = f"Free some disk space (see: df -h {folder.parent}) and run the same command again."
+        again = f"Check the disk (see: df -h {folder.parent}) and run the same command again."
         raise ToolkitError(
             f"Chroma failed in {folder} ({error}); {free} MB are free there.",
-            again if full else rebuild(entry.name),
+            again if writing else rebuild(entry.name),
         ) from None
 
 

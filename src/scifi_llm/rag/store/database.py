@@ -98,7 +98,7 @@ def write(
 
     `previous` is the present version: a small difference is applied to a copy of its database.
     """
-    with errors(folder, entry):
+    with errors(folder, entry, writing=True):
         if previous is not None and not entry.server and not previous.entry.server:
             changed = difference(previous.contents, contents)
             patched = previous.entry.patched + changed.indexed
