@@ -149,11 +149,13 @@ def unchanged(before: Snapshot | None, now: Snapshot) -> frozenset[str]:
 
 
 def notes_folder(named: str) -> Path:
-    """The folder to watch: the one that was named, "" for the author's own.
+    """The folder to watch: the one that was named, "" for the author's own, made if need be.
 
     Raises ToolkitError where it cannot be the one that the sections came from.
     """
     folder = Path(named).expanduser().resolve() if named else data_dir()
+    if not named:
+        folder.mkdir(parents=True, exist_ok=True)
     check(folder, chunks_dir())
     return folder
 

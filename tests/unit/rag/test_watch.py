@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scifi_llm.errors import ToolkitError
-from scifi_llm.paths import chroma_dir, chunks_dir
+from scifi_llm.paths import chroma_dir, chunks_dir, data_dir
 from scifi_llm.rag import watch
 from scifi_llm.rag.ingest import sections_file
 from scifi_llm.rag.passages import SearchRequest
@@ -153,6 +153,12 @@ def test_another_books_folder_is_refused(notes_folder: Path, tmp_path: Path) -> 
     watch.check(notes_folder, chunks_dir())
     assert watch.notes_folder(str(notes_folder)) == notes_folder
     watch.check(other, tmp_path / "no_sections_yet")
+
+
+def test_a_first_note_may_come_later() -> None:
+    folder = watch.notes_folder("")
+    assert folder == data_dir()
+    assert watch.snapshot(folder) == {}
 
 
 def eventually(true: Callable[[], bool]) -> bool:
