@@ -15,7 +15,7 @@ from ...openai_api import Upstream, UpstreamError, error_message, relay, sse
 from .. import store
 from .body import ChatBody
 from .footer import footer
-from .forward import ClientGone, client_headers, failure, upstream_headers, while_connected
+from .forward import client_headers, failure, upstream_headers
 from .injection import Injected, Injector
 from .options import RagOptions, rag_options, split_model
 from .streams import sources_chunk, takes_footer, with_footer, with_sources
@@ -38,10 +38,7 @@ async def chat_completions(request: Request) -> Response:
         options = rag_options(body.fields.get("rag"), request.headers)
     except ToolkitError as error:
         return failure(400, error.problem)
-    try:
-        return await while_connected(request, answer(request, body, options))
-    except ClientGone:
-        return Response(status_code=499)  # nobody reads it
+    return await answer(request, body, options)
 
 
 async def answer(request: Request, body: ChatBody, options: RagOptions) -> Response:

@@ -7,16 +7,9 @@ from fastapi.responses import Response, StreamingResponse
 
 from ...openai_api import UpstreamError, relay
 from . import chat, own
-from .forward import (
-    ClientGone,
-    client_headers,
-    failure,
-    refusal,
-    upstream_headers,
-    while_connected,
-)
+from .forward import client_headers, failure, upstream_headers
 
-__all__ = ["client_headers", "failure", "refusal", "router", "upstream_headers"]
+__all__ = ["client_headers", "failure", "router", "upstream_headers"]
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 router = APIRouter()
 router.include_router(chat.router)
@@ -30,18 +23,13 @@ async def pass_through(request: Request, path: str) -> Response:
     content = await request.body()
     asked = request.scope.get("raw_path", b"").decode("ascii", "replace")
     try:
-        response = await while_connected(
-            request,
-            state.upstream.send(
-                request.method,
-                asked.removeprefix("/v1/") if asked.startswith("/v1/") else path,
-                upstream_headers(request, state.settings),
-                content,
-                request.url.query,
-            ),
+        response = await state.upstream.send(
+            request.method,
+            asked.removeprefix("/v1/") if asked.startswith("/v1/") else path,
+            upstream_headers(request, state.settings),
+            content,
+            request.url.query,
         )
     except UpstreamError as error:
         return failure(error.status, error.message, "upstream_error")
-    except ClientGone:
-        return Response(status_code=499)  # nobody reads it
     return StreamingResponse(relay(response), response.status_code, client_headers(response))
