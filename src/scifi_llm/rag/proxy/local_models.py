@@ -132,6 +132,7 @@ def score(embedder: Embedder, body: dict[str, Any]) -> dict[str, Any]:
     query = body.get("query")
     if not isinstance(query, str) or not query.strip():
         raise ToolkitError("query must be a text.")
+    (query,) = _inputs(query, "query")
     texts = _inputs(_texts(body.get("documents")), "documents")
     top = body.get("top_n")
     if top is not None and (isinstance(top, bool) or not isinstance(top, int) or top < 1):

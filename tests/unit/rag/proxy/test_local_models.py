@@ -69,8 +69,12 @@ async def test_the_openai_client_gets_the_vectors_of_the_model(
 
 
 async def test_half_a_character_does_no_harm(local: Client) -> None:
-    answer = await local().post("/v1/embeddings", content=rb'{"input": "a \ud800 b"}')
-    assert answer.status_code == 200
+    bodies = {
+        "embeddings": rb'{"input": "a \ud800 b"}',
+        "rerank": rb'{"query": "\udfff", "documents": ["\ud800"]}',
+    }
+    for path, content in bodies.items():
+        assert (await local().post(f"/v1/{path}", content=content)).status_code == 200
 
 
 async def test_one_text_may_stand_alone(local: Client) -> None:
