@@ -21,8 +21,8 @@ FILE = "canaries.jsonl"
 REPEATS = 24
 ALTERNATIVES = 40
 # Under no memorisation the secret is one of many alike: so far below their mean, and below all of
-# them, is not met by chance (about 1 in 30,000 for each).
-FOUND_DEVIATIONS = 4.5
+# them, is not met by chance (less than 1 in 60,000 for each).
+FOUND_DEVIATIONS = 5.0
 _HULLS = [
     "Heron",
     "Lantern",

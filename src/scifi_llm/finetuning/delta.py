@@ -8,9 +8,9 @@ frequent words it tells authors apart in 94.5 % of pairs at 500 words, in all at
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from statistics import fmean, pstdev
+from statistics import fmean
 
 FEATURES = 300
 SLICE_WORDS = 2000
@@ -26,18 +26,28 @@ def slices(words: Words, size: int = SLICE_WORDS) -> list[Words]:
 
 
 class Delta:
-    """Profiles against a reference of several texts: its words, their means and deviations."""
+    """Profiles against a reference: groups of texts, one for each author, that all weigh the same.
 
-    def __init__(self, reference: Sequence[Words], features: int = FEATURES) -> None:
-        counts = Counter(word for words in reference for word in words)
+    Were the author's own many texts to weigh more, the mean would be theirs, and what is typical of
+    them would stand at zero.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Words]], features: int = FEATURES) -> None:
+        totals: dict[str, float] = defaultdict(float)
+        for group in groups:
+            counts = Counter(word for words in group for word in words)
+            size = max(1, counts.total())
+            for word, count in counts.items():
+                totals[word] += count / size
         # Ties by the alphabet, so that the same texts always give the same words.
-        ranked = sorted(counts, key=lambda word: (-counts[word], word))[:features]
-        rows = [_shares(words, ranked) for words in reference]
-        columns = list(zip(*rows, strict=True))
-        spread = [pstdev(column) for column in columns]
+        ranked = sorted(totals, key=lambda word: (-totals[word], word))[:features]
+        rows = [[_shares(words, ranked) for words in group] for group in groups]
+        columns = [[[row[i] for row in group] for group in rows] for i in range(len(ranked))]
+        means = [fmean(map(fmean, column)) for column in columns]
+        spread = [_deviation(column, mean) for column, mean in zip(columns, means, strict=True)]
         kept = [i for i, value in enumerate(spread) if value > 0]
         self.words = [ranked[i] for i in kept]
-        self._means = [fmean(columns[i]) for i in kept]
+        self._means = [means[i] for i in kept]
         self._spread = [spread[i] for i in kept]
 
     def profile(self, words: Words) -> Profile:
@@ -47,6 +57,11 @@ class Delta:
             (share - mean) / spread
             for share, mean, spread in zip(shares, self._means, self._spread, strict=True)
         )
+
+
+def _deviation(column: Sequence[Sequence[float]], mean: float) -> float:
+    """Standard deviation of values in groups of equal weight."""
+    return math.sqrt(fmean(fmean((value - mean) ** 2 for value in group) for group in column))
 
 
 def _shares(words: Words, features: Sequence[str]) -> list[float]:

@@ -82,7 +82,7 @@ def measure_style(
     slop and repetition. `author` is the training text."""
     own = slices(words_of(author)) + slices(words_of(held_out))
     others = slices(words_of(other))
-    delta = Delta([*own, *others])
+    delta = Delta([own, others])
     profiles = [delta.profile(words) for words in own]
     home = centroid(profiles)
     spread = sorted(left_out_distances(profiles)) or [0.0]

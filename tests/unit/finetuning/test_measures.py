@@ -37,7 +37,7 @@ def test_delta_tells_authors_apart_at_2000_words() -> None:
         ]
         for author, names in books.items()
     }  # fmt: skip
-    delta = Delta([words for parts in texts.values() for words in parts])
+    delta = Delta(list(texts.values()))
     profiles = {a: [delta.profile(words) for words in parts] for a, parts in texts.items()}
     right = total = 0
     for author, own in profiles.items():
@@ -48,12 +48,12 @@ def test_delta_tells_authors_apart_at_2000_words() -> None:
             nearest = min(homes, key=lambda name, h=homes, p=profile: distance(p, h[name]))
             right, total = right + (nearest == author), total + 1
         assert len(left_out_distances(own)) == len(own)
-    assert right >= 0.95 * total  # 46 of 48
+    assert right == total
 
 
 @given(st.lists(st.sampled_from(["the", "a", "of", "and", "to", "in"]), min_size=8, max_size=80))
 def test_distances_lie_between_0_and_2(words: list[str]) -> None:
-    delta = Delta([words[::2], words[1::2], ["the", "a", "zebra"]])
+    delta = Delta([[words[::2], words[1::2]], [["the", "a", "zebra"]]])
     one, other = delta.profile(words[::2]), delta.profile(words[1::2])
     assert -1e-9 <= distance(one, other) <= 2 + 1e-9
     assert distance(one, other) == pytest.approx(distance(other, one))
