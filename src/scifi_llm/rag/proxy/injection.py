@@ -68,7 +68,7 @@ class Injector:
         if newest is None:
             return Injected(body.content, "empty")
         turn = self._turn(body, options, newest)
-        turn.model = (await self.models.served()).get(str(body.fields.get("model")))
+        turn.model = await self.models.of(body.fields)
         await self._search(turn)
         fit = await fitted(self.models, self.workers, turn, headers)
         trimmed = trim(turn, fit)
@@ -137,7 +137,7 @@ class Injector:
         text = _joined(fixed)
         if text and messages[0].get("role") in SYSTEM_ROLES:
             body.put_before(0, text)
-        elif text and await self.models.takes_system(str(body.fields.get("model")), headers):
+        elif text and await self.models.takes_system(turn.model, headers):
             body.put_first({"role": "system", "content": text})
         elif text:
             blocks[users[0]] = [*fixed, *blocks[users[0]]]

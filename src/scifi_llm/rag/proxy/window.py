@@ -107,19 +107,26 @@ class Models:
         return self._known
 
     async def _refresh(self) -> None:
+        wait = RETRY_SECONDS
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                entries = await self.upstream.served_models()
-        except Exception:  # noqa: BLE001 - without the list a request is only not fitted
-            entries = []
-        if entries:
+                found = models_of(await self.upstream.served_models())
             # Loading a tokenizer takes up to a second, which is not taken from a search's time.
-            for model in map(_model, entries):
+            for model in found.values():
                 await asyncio.to_thread(counter, model.root)
-            self._known = {model.id: model for model in map(_model, entries)}
-        wait = REFRESH_SECONDS if entries else RETRY_SECONDS
-        self._until = time.monotonic() + wait
-        self._task = None
+            if found:
+                self._known, wait = found, REFRESH_SECONDS
+        except Exception:  # noqa: BLE001 - without the list a request is only not fitted
+            wait = RETRY_SECONDS
+        finally:
+            self._until = time.monotonic() + wait
+            self._task = None
+
+    async def of(self, fields: Mapping[str, Any]) -> Model | None:
+        """The model that a request asks for; without a name vLLM takes its first."""
+        served = await self.served()
+        name = fields.get("model")
+        return served.get(str(name)) if name else next(iter(served.values()), None)
 
     async def prompt_tokens(
         self, fields: Mapping[str, Any], headers: Mapping[str, str]
@@ -131,15 +138,17 @@ class Models:
         count = answer.get("count")
         return count if status == 200 and isinstance(count, int) else None
 
-    async def takes_system(self, model: str, headers: Mapping[str, str]) -> bool:
+    async def takes_system(self, model: Model | None, headers: Mapping[str, str]) -> bool:
         """Does the model's chat template take a system message? Yes where nobody can tell."""
-        if model not in self._system:
+        if model is None:
+            return True
+        if model.id not in self._system:
             talk = [{"role": role, "content": "Hello"} for role in ("system", "user")]
-            status, _ = await self._tokenize({"model": model, "messages": talk}, headers)
+            status, _ = await self._tokenize({"model": model.id, "messages": talk}, headers)
             if status not in (200, 400):
                 return True
-            self._system[model] = status == 200
-        return self._system[model]
+            self._system[model.id] = status == 200
+        return self._system[model.id]
 
     async def _tokenize(
         self, asked: dict[str, Any], headers: Mapping[str, str]
@@ -163,11 +172,20 @@ def _auth(upstream: Upstream, headers: Mapping[str, str]) -> dict[str, str]:
     return {"authorization": headers["authorization"]} if "authorization" in headers else {}
 
 
-def _model(entry: dict[str, Any]) -> Model:
-    window, root = entry.get("max_model_len"), entry.get("root")
-    valid = isinstance(window, int) and window > 0
-    id_ = str(entry.get("id"))
-    return Model(id_, root if isinstance(root, str) and root else id_, window if valid else None)
+def models_of(entries: Sequence[dict[str, Any]]) -> dict[str, Model]:
+    """Models by id of the entries of /v1/models. An adapter has its base's window and tokenizer."""
+    by_id = {str(entry.get("id")): entry for entry in entries}
+    found = {}
+    for id_, entry in by_id.items():
+        base = by_id.get(str(entry.get("parent")), entry)
+        window = entry.get("max_model_len") or base.get("max_model_len")
+        root = base.get("root")
+        found[id_] = Model(
+            id_,
+            root if isinstance(root, str) and root else id_,
+            window if isinstance(window, int) and window > 0 else None,
+        )
+    return found
 
 
 def count_tokens(model: Model | None) -> TokenCounter:

@@ -59,6 +59,7 @@ class Upstream:
     breaks: bool = False
     window: int = 8192
     system_role: bool = True
+    tokenizer: bool = True  # vLLM's /tokenize is there
     extra: dict[str, Any] = field(default_factory=dict)  # into every JSON answer
 
     def handle(self, request: httpx.Request) -> httpx.Response:
@@ -77,7 +78,7 @@ class Upstream:
             return httpx.Response(200, json={"object": "list", "data": entries})
         if request.url.path == "/v1/chat/completions":
             return self.chat(json.loads(request.content))
-        if request.url.path == "/tokenize":
+        if request.url.path == "/tokenize" and self.tokenizer:
             return self.tokenize(json.loads(request.content))
         return httpx.Response(
             201, content=request.content[::-1], headers={"x-kept": "yes", "connection": "close"}

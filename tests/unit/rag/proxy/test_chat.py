@@ -169,6 +169,17 @@ async def test_a_conversation_too_long_by_itself_goes_on_as_it_is(
     assert response.headers["x-rag-trimmed"] == "2"
 
 
+async def test_an_upstream_without_tokenizer_is_fitted_by_estimate(
+    talk: Make, upstream: Any
+) -> None:
+    upstream.tokenizer, upstream.window = False, 2000
+    ours = talk()
+    ours.fields = {"max_tokens": 700}
+    response = await ours.send({"role": "user", "content": "Elena " + "word " * 1000})
+    assert response.headers["x-rag-trimmed"] == "2"
+    assert int(response.headers["x-rag-max-tokens"]) == upstream.sent["max_tokens"] < 700
+
+
 async def test_no_max_tokens_are_invented(talk: Make, upstream: Any) -> None:
     upstream.window = 2000
     await talk().send({"role": "user", "content": "Elena " + "word " * 600})
@@ -203,3 +214,18 @@ async def test_hung_searches_do_not_hold_up_the_author(client: Make, book: Any) 
     release.set()
     assert reasons[0] == "no result in 0.02 s"
     assert reasons[-1] == "8 searches hang"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["completions", "responses", "messages", "messages/count_tokens", "responses/a%2Fb/cancel"],
+)
+async def test_other_routes_pass_byte_for_byte(
+    client: Make, book: Any, upstream: Any, path: str
+) -> None:
+    raw = b'{ "prompt": [1.0, 1e400], "messages":[{"role":"user","content":"Elena"}], "rag":1 }\n'
+    response = await client(book).post(f"/v1/{path}", content=raw, headers={"x-rag-pov": "x"})
+    assert (response.status_code, response.content) == (201, raw[::-1])
+    sent = upstream.requests[-1]
+    assert (sent.content, sent.url.raw_path.decode()) == (raw, f"/v1/{path}")
+    assert book.asked == []

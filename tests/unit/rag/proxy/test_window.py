@@ -12,9 +12,11 @@ from scifi_llm.rag.proxy.window import (
     ANSWER_TOKENS,
     LEAST_LORE,
     Fitted,
+    Model,
     answer_tokens,
     conversation_tokens,
     fit,
+    models_of,
     plainly_fits,
 )
 from scifi_llm.rag.tokens import estimate
@@ -93,6 +95,21 @@ def test_a_growing_session_drops_lore_in_few_steps(turns: list[int]) -> None:
         lore.append(size)
     # After a step half of the room is free, and no turn takes more than 500 of it.
     assert all(later - earlier >= 3 for earlier, later in pairwise(steps))
+
+
+def test_models_and_adapters() -> None:
+    found = models_of(
+        [
+            {"id": "base", "root": "/models/base", "max_model_len": 8192},
+            {"id": "style", "root": "/adapters/style", "parent": "base", "max_model_len": None},
+            {"id": "other", "root": None, "max_model_len": "many"},
+        ]
+    )
+    assert found == {
+        "base": Model("base", "/models/base", 8192),
+        "style": Model("style", "/models/base", 8192),
+        "other": Model("other", "other", None),
+    }
 
 
 def test_short_requests_are_not_counted() -> None:
