@@ -70,8 +70,10 @@ def main() -> None:
 def _read(stream: object) -> dict[str, object]:
     import io
 
-    import pypdf
-
+    try:
+        import pypdf
+    except ImportError:
+        raise ToolkitError("pypdf is not installed (run: RAG/0_create_venv_with_deps.sh)") from None
     try:
         reader = pypdf.PdfReader(io.BytesIO(stream.read()))  # type: ignore[attr-defined]
         # Many files are encrypted only against printing: their password is empty.
