@@ -175,6 +175,23 @@ def test_small_screens_need_no_scrolling_sideways(
     assert min(size for size in page.eval(sizes) if size) >= 36
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_an_audit_of_accessibility_finds_nothing(
+    page: Any, modules: Path, url: str, dark: bool
+) -> None:
+    page.open(url, dark=dark)
+    page.eval((modules / "axe-core" / "axe.min.js").read_text("utf-8"))
+    run = "axe.run().then((found) => found.violations.map((v) => [v.id, v.nodes[0].html]))"
+    assert page.eval("axe.run().then((found) => found.passes.length)") > 20
+    assert page.eval(run) == []
+    explain(page, PASSAGE)
+    page.press("Escape")
+    page.press("o")
+    assert page.eval(run) == []
+    page.press("?")
+    assert page.eval(run) == []
+
+
 def test_every_field_has_a_label(page: Any, url: str) -> None:
     page.open(url)
     fields = "[...document.querySelectorAll('input, select, textarea')]"

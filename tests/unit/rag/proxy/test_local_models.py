@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +16,12 @@ import httpx
 import numpy as np
 import openai
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from scifi_llm.errors import ToolkitError
 from scifi_llm.rag.embedding import BUNDLED, Embedder
+from scifi_llm.rag.proxy import local_models
 
 Client = Callable[..., httpx.AsyncClient]
 
@@ -177,6 +183,39 @@ async def test_embeddings_are_there_while_the_upstream_is_down(
     upstream.failure = httpx.ConnectError("refused")
     answer = await local().post("/v1/embeddings", json={"model": "other", "input": "Elena"})
     assert answer.status_code == 200
+
+
+class Flat:
+    """Gives every text the same vector."""
+
+    name, dimension, max_tokens = "flat", 2, 9
+
+    def count(self, text: str) -> int:
+        return len(text.encode())
+
+    def encode_documents(self, texts: list[str]) -> np.ndarray:
+        return np.ones((len(texts), 2), dtype=np.float32)
+
+    def encode_query(self, text: str) -> np.ndarray:
+        text.encode()
+        return np.ones(2, dtype=np.float32)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 3) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just("text") | st.text(), inner),
+    max_leaves=5,
+)
+keys = ("input", "encoding_format", "dimensions", "query", "documents", "top_n")
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, json_values)))
+def test_whatever_is_asked_is_answered_or_refused_in_words(body: dict[str, Any]) -> None:
+    for work in (local_models.embed, local_models.score):
+        with suppress(ToolkitError):
+            answer = work(Flat(), body)  # type: ignore[arg-type]
+            assert json.dumps(answer)
+            assert answer["data"]
 
 
 async def test_a_long_job_keeps_nobody_waiting(client: Client, embedder: Embedder) -> None:
