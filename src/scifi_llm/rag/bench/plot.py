@@ -62,7 +62,8 @@ def panel(title: str, lines: Mapping[str, Sequence[float]], x: int) -> str:
         colour = COLOURS.get(name, "#888")
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
-            f'<text x="{WIDTH - RIGHT + 8}" y="{label:.1f}" style="fill:{colour}">{name}</text>'
+            f'<text x="{WIDTH - RIGHT + 8}" y="{label:.1f}" style="fill:{colour}">'
+            f"{escape(name)}</text>"
         )
     return "".join([*parts, "</g>"])
 

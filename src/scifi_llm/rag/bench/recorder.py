@@ -24,7 +24,11 @@ class Recorder:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        there, back = await asyncio.open_connection(self._host, self._port)
+        try:
+            there, back = await asyncio.open_connection(self._host, self._port)
+        except OSError:
+            writer.close()
+            return
         answer = asyncio.create_task(self._pump(there, writer))
         try:
             await self._requests(reader, back)
@@ -58,20 +62,24 @@ class Recorder:
 def recording(upstream: str) -> Iterator[Recorder]:
     """A recorder in front of `upstream`, listening on 127.0.0.1 at its `port`."""
     recorder, ready = Recorder(upstream), threading.Event()
-    loop = asyncio.new_event_loop()
+    loop, over = asyncio.new_event_loop(), asyncio.Event()
 
     async def listen() -> None:
         server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0)
         recorder.port = server.sockets[0].getsockname()[1]
         ready.set()
+        await over.wait()
+        server.close()
 
     def work() -> None:
-        loop.run_until_complete(listen())
-        loop.run_forever()
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:  # it cancels what is left
+            runner.run(listen())
 
-    threading.Thread(target=work, daemon=True).start()
+    thread = threading.Thread(target=work)
+    thread.start()
     ready.wait()
     try:
         yield recorder
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
