@@ -18,7 +18,7 @@ from ..errors import ToolkitError
 from ..paths import REPO
 from .bases import find_base
 from .config import Config, find_config, load
-from .dry_run import report_forecast
+from .dry_run import card, report_forecast
 from .ledger import check_folder, read_records
 from .splitting import SPLITS
 
@@ -180,25 +180,20 @@ def _finish(trainer: Any, tokenizer: Any, out: Path) -> None:
     log_next(f"fine-tuning/scripts/3_evaluate.py --adapter {out}")
 
 
+def process_command(config: Config, gpus: bool, words: Sequence[str]) -> list[str]:
+    """The command that starts one process for each GPU through accelerate. Pure."""
+    options = ["--num_processes", str(config.parallel.gpus), "--num_machines", "1"]
+    options += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    options += ["--multi_gpu"] if gpus else ["--cpu"]
+    return [sys.executable, "-m", "accelerate.commands.launch", *options, *words]
+
+
 def launch_processes(config: Config) -> None:
-    """Start one process for each GPU through accelerate, unless this is one of them."""
+    """Start one process for each GPU, unless this is one of them."""
     if config.parallel.gpus < 2 or "LOCAL_RANK" in os.environ:
         return
-    count = str(config.parallel.gpus)
-    words = [
-        "--num_processes",
-        count,
-        "--num_machines",
-        "1",
-        "--mixed_precision",
-        "no",
-        "--dynamo_backend",
-        "no",
-        "--multi_gpu",
-    ]
-    os.execv(
-        sys.executable, [sys.executable, "-m", "accelerate.commands.launch", *words, *sys.argv]
-    )
+    command = process_command(config, bool(card()[0]), sys.argv)
+    os.execv(command[0], command)
 
 
 def main() -> int:
@@ -209,7 +204,8 @@ def main() -> int:
     config = load(file, **changes)
     options.out = options.out or REPO / "fine-tuning" / "checkpoints" / config.name
     ledger = check_folder(options.data)
-    report_forecast(config, ledger)
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        report_forecast(config, ledger)
     if options.dry_run:
         return 0
     base = find_base(config.model)

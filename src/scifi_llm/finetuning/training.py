@@ -132,7 +132,7 @@ def trainer_arguments(config: Config, out: Path) -> Any:
         weight_decay=train.weight_decay,
         max_grad_norm=train.max_grad_norm,
         optim=train.optimizer,
-        gradient_checkpointing=train.gradient_checkpointing,
+        gradient_checkpointing=train.gradient_checkpointing and config.parallel.strategy != "fsdp",
         bf16=config.dtype == "bfloat16",
         fp16=config.dtype == "float16",
         use_cpu=not gpu,
@@ -157,9 +157,14 @@ def trainer_arguments(config: Config, out: Path) -> Any:
 def _fsdp(config: Config) -> dict[str, Any]:
     if config.parallel.strategy != "fsdp":
         return {}
+    # FSDP has activation checkpointing of its own; the model's would gather the weights twice.
     return {
-        "fsdp": "full_shard auto_wrap",
-        "fsdp_config": {"use_orig_params": False, "cpu_ram_efficient_loading": True},
+        "fsdp": True,
+        "fsdp_config": {
+            "version": 2,
+            "activation_checkpointing": config.train.gradient_checkpointing,
+            "state_dict_type": "FULL_STATE_DICT",
+        },
     }
 
 

@@ -1,0 +1,75 @@
+"""The environment of fine-tuning, a tiny model, and prepared data of a real novel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scifi_llm.paths import model_cache, venvs_dir
+
+REPO = Path(__file__).resolve().parents[3]
+NOVELS = REPO.parent / "shared" / "eval" / "novels"
+PYTHON = venvs_dir() / "finetune" / "bin" / "python"
+BUNDLED = model_cache() / "SmolLM2-135M-Instruct"
+
+
+@dataclass
+class Tools:
+    """Runs the scripts of fine-tuning as an author does."""
+
+    folder: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**os.environ, "IN_QUICKSTART": "", "PYTHONPATH": str(REPO / "src"), "ENGINE": "cpu"}
+
+    def run(self, *words: object, **more: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(word) for word in words], cwd=REPO, env=self.env, capture_output=True, text=True,
+            check=False, timeout=900, **more,
+        )  # fmt: skip
+
+    def must(self, *words: object) -> str:
+        done = self.run(*words)
+        assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def script(self, name: str) -> Path:
+        return REPO / "fine-tuning" / "scripts" / name
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
+    if not PYTHON.exists():
+        pytest.skip("~/.venvs/finetune is not there")
+    return Tools(tmp_path_factory.mktemp("finetuning"))
+
+
+@pytest.fixture(scope="session")
+def tiny(tools: Tools) -> Path:
+    """A Llama of random weights that trains in milliseconds, with the bundled model's tokenizer."""
+    folder = tools.folder / "tiny"
+    tools.must(PYTHON, Path(__file__).with_name("probe.py"), "tiny", folder, BUNDLED)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def novel(tools: Tools) -> Path:
+    """One novel, prepared with three planted secrets."""
+    source = tools.folder / "novel"
+    source.mkdir()
+    if NOVELS.is_dir():
+        text = (NOVELS / "the-war-of-the-worlds.md").read_text("utf-8")
+        (source / "novel.md").write_text(text, "utf-8")
+    else:
+        for file in sorted((REPO / "examples" / "scifi_world" / "chapters").glob("*.md")):
+            (source / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    out = tools.folder / "data"
+    tools.must(tools.script("1_prepare_data.py"), "--input", source, "--out", out,
+               "--max-tokens", "120", "--canaries", "3")  # fmt: skip
+    return out

@@ -1,0 +1,143 @@
+"""From a novel to a served voice: the bundled model, the real vLLM, the real proxy."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from .conftest import NOVELS, REPO, Tools
+
+MODEL = "SmolLM2-135M-Instruct"
+CONFIG = """
+model: SmolLM2-135M-Instruct
+method: lora
+dtype: float32
+max_length: 128
+lora: {rank: 16, alpha: 32}
+train: {batch: 1, accumulate: 1, learning_rate: 1e-3, optimizer: adamw_torch,
+        gradient_checkpointing: false, max_steps: 110}
+evaluate: {every: 0, patience: 0}
+"""
+NOTE = "# Maud Okonkwo\n\nMaud keeps bees on the night side of Venus."
+QUESTION = "What does Maud keep?"
+
+pytestmark = pytest.mark.skipif(not NOVELS.is_dir(), reason="the novels are not on this machine")
+
+
+@pytest.fixture(scope="module")
+def voice(tools: Tools, novel: Path) -> Path:
+    """An adapter trained on 14,000 tokens of one novel."""
+    config = tools.folder / "voice.yaml"
+    config.write_text(CONFIG, "utf-8")
+    out = tools.folder / "voice"
+    tools.must(tools.script("2_train.py"), "--config", config, "--data", novel, "--out", out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def report(tools: Tools, voice: Path) -> dict[str, Any]:
+    other = tools.folder / "other"
+    other.mkdir()
+    (other / "mars.md").write_text((NOVELS / "a-princess-of-mars.md").read_text("utf-8"), "utf-8")
+    tools.must(tools.script("3_evaluate.py"), "--adapter", voice, "--other", other, "--tokens", "6000",
+               "--words", "250", "--sample-tokens", "60", "--openings", "3")  # fmt: skip
+    made: dict[str, Any] = json.loads((voice / "evaluation" / "report.json").read_text("utf-8"))
+    return made
+
+
+def test_held_out_perplexity_falls_more_than_another_authors(report: dict[str, Any]) -> None:
+    author, other = report["perplexity"]["author"], report["perplexity"]["other"]
+    assert author["value"] < -0.05
+    assert author["high"] < 0
+    assert author["value"] < other["value"]
+    assert report["perplexity"]["author_beyond_other"][1] < 0
+    assert report["verdict"].startswith("It learned this author: held-out perplexity")
+
+
+def test_planted_secrets_are_found_and_others_are_not(report: dict[str, Any]) -> None:
+    secrets = report["memorisation"]["canaries"]
+    assert [entry["repeats"] > 0 for entry in secrets] == [True] * 3 + [False] * 3
+    assert [entry["found"] for entry in secrets] == [True] * 3 + [False] * 3
+    assert "3 secrets found of 3 planted" in report["verdict"]
+
+
+def test_the_report_says_where_it_is_unsure(voice: Path, report: dict[str, Any]) -> None:
+    assert not report["delta"]["reliable"]
+    assert "too few words to rely on" in report["verdict"]
+    page = (voice / "evaluation" / "report.html").read_text("utf-8")
+    assert report["verdict"].split(":")[0] in page
+    assert page.count("Which is which?") == len(report["samples"])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+@pytest.fixture(scope="module")
+def served(tools: Tools) -> Iterator[Any]:
+    """`served(SCRIPT, …)` starts vLLM and the proxy over one note; a client of the proxy."""
+    vllm, rag = free_port(), free_port()
+    home = tools.folder / "home"
+    (home / "data" / "characters").mkdir(parents=True)
+    (home / "data" / "characters" / "maud.md").write_text(NOTE, "utf-8")
+    env = {
+        **tools.env, "RAG_HOME": str(home), "RUN_DIR": str(tools.folder / "run"), "HF_HUB_OFFLINE": "1",
+        "VLLM_PORT": str(vllm), "RAG_PORT": str(rag),
+    }  # fmt: skip
+
+    class Serving(Tools):
+        @property
+        def env(self) -> dict[str, str]:
+            return env
+
+    own = Serving(tools.folder)
+    own.must("RAG/1_ingest.py")
+    own.must("RAG/2_embed_and_store.py", "--model", "fast", "--collection", "book")
+    upstream = f"http://127.0.0.1:{vllm}/v1"
+    own.must("./serve_rag_proxy.sh", "book", "--upstream", upstream, "--detach")
+
+    def start(*words: object) -> openai.OpenAI:
+        own.run("./stop_vllm.sh", str(vllm))
+        own.must(*words, vllm, 2, 1024, "--detach")
+        return openai.OpenAI(base_url=f"http://127.0.0.1:{rag}/v1", api_key="EMPTY", max_retries=0)
+
+    try:
+        yield start
+    finally:
+        own.run("./serve_rag_proxy.sh", "--stop")
+        own.run("./stop_vllm.sh", str(vllm))
+
+
+def ask(client: openai.OpenAI, model: str) -> tuple[str, str]:
+    """(x-rag-status, answer)."""
+    raw = client.chat.completions.with_raw_response.create(
+        model=model, messages=[{"role": "user", "content": QUESTION}], max_tokens=30, temperature=0
+    )
+    return raw.headers["x-rag-status"], raw.parse().choices[0].message.content or ""
+
+
+def test_adapter_and_base_answer_with_the_canon(tools: Tools, voice: Path, served: Any) -> None:
+    client = served(tools.script("5_serve_adapter.sh"), voice, "voice")
+    assert {model.id for model in client.models.list().data} == {MODEL, "voice"}
+    answers = {name: ask(client, name) for name in (MODEL, "voice")}
+    assert {status for status, _ in answers.values()} == {"ok"}
+    assert all(text for _, text in answers.values())
+    assert answers["voice"] != answers[MODEL]
+
+
+def test_the_merged_model_answers_with_the_canon(tools: Tools, voice: Path, served: Any) -> None:
+    merged = tools.folder / "voice_merged"
+    tools.must(tools.script("4_merge.py"), "--adapter", voice, "--out", merged)
+    client = served(REPO / "serve_vllm.sh", merged)
+    status, text = ask(client, "voice_merged")
+    assert status == "ok"
+    assert text
