@@ -1,0 +1,1 @@
+"""Facts of a story and the rules that find where a text keeps or contradicts them."""
