@@ -38,7 +38,10 @@ async def chat_completions(request: Request) -> Response:
         options = rag_options(body.fields.get("rag"), request.headers)
     except ToolkitError as error:
         return failure(400, error.problem)
-    return await answer(request, body, options)
+    try:
+        return await answer(request, body, options)
+    except RecursionError:
+        return failure(400, "The body is nested too deeply.")
 
 
 async def answer(request: Request, body: ChatBody, options: RagOptions) -> Response:

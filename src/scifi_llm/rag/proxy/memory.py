@@ -27,7 +27,7 @@ MAX_LORE_BYTES = 64_000_000
 IN_MEMORY = 2_000  # records and pieces of lore held in the process itself
 PRUNE_EVERY = 500
 OPEN_SECONDS = 5.0  # two proxies that start together make the file one after the other
-BUSY_SECONDS = 0.25  # another proxy writes to the same file for a millisecond
+BUSY_SECONDS = 0.05  # another proxy writes to the same file for a millisecond
 _TABLES = """
 CREATE TABLE IF NOT EXISTS turns (key TEXT PRIMARY KEY, used REAL, plan TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lore (id TEXT PRIMARY KEY, used REAL, size INT, record TEXT);

@@ -78,6 +78,8 @@ async def search(request: Request) -> Response:
         )
     except TimeoutError:
         return failure(504, "The search took too long.", "rag_error")
+    except RecursionError:
+        return failure(400, "The body is nested too deeply.", "rag_error")
     except ToolkitError as error:
         return failure(400, str(error), "rag_error")
     return Response(
@@ -95,8 +97,21 @@ async def explain(request: Request) -> Response:
     injector: Injector = request.app.state.injector
     try:
         messages, options, model = await asked(request)
+        return await explanation(request, injector, messages, options, model)
     except ToolkitError as error:
         return failure(400, str(error), "rag_error")
+    except RecursionError:
+        return failure(400, "The body is nested too deeply.", "rag_error")
+
+
+async def explanation(
+    request: Request,
+    injector: Injector,
+    messages: list[dict[str, Any]],
+    options: RagOptions,
+    model: str,
+) -> Response:
+    """Do everything that a chat would, but record and send nothing."""
     served = await injector.models.served()
     name = model if model in served else next(iter(served), model)
     body = ChatBody(as_json({"model": name, "messages": messages}))

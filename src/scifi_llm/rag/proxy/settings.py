@@ -47,7 +47,7 @@ class ProxySettings:
     port: int = 8001
     budget_tokens: int = field(default_factory=lambda: _tokens("BUDGET_TOKENS"))
     always_tokens: int = field(default_factory=lambda: _tokens("ALWAYS_BUDGET_TOKENS"))
-    retrieval_seconds: float = 2.0
+    retrieval_seconds: float = field(default_factory=lambda: number("RETRIEVAL_SECONDS", 0.01, 600))
     placement: str = field(default_factory=lambda: _choice("RAG_PLACEMENT", PLACEMENTS))
     sources: str = field(default_factory=lambda: _choice("RAG_SOURCES", SOURCES))
     state: Path | None = field(default_factory=state_file)

@@ -86,8 +86,8 @@ class FooterWriter:
     def __init__(self, footer: str) -> None:
         self._footer = footer
         self._held = b""
-        self._spoke: set[Any] = set()
-        self._called: set[Any] = set()
+        self._spoke: set[int] = set()
+        self._called: set[int] = set()
         self._last: dict[str, Any] = {}
 
     def feed(self, data: bytes) -> bytes:
@@ -109,7 +109,7 @@ class FooterWriter:
     def _event(self, event: bytes) -> bytes:
         line = event.strip()
         if line == DONE:  # for choices that ended without a finish_reason
-            late = sorted(self._spoke - self._called, key=str)
+            late = sorted(self._spoke - self._called)
             return b"".join(sse(self._chunk(self._last, index)) for index in late) + event
         if not line.startswith(b"data:") or b'"choices"' not in line:
             return event
@@ -126,12 +126,12 @@ class FooterWriter:
         edits, before = Edits(text), b""
         ended = [choice for choice in choices if isinstance(choice, dict) and choice.get(_REASON)]
         for at, choice in _choices(text, choices) if ended else []:
-            index = choice.get("index")
+            index = _index(choice)
             if choice not in ended or index in self._called or index not in self._spoke:
                 continue
             if not _append(edits, at, "delta", choice.get("delta"), self._footer):
                 before += sse(self._chunk(body, index))
-        self._spoke -= {choice.get("index") for choice in ended}
+        self._spoke -= {_index(choice) for choice in ended}
         if not edits.changes:
             return before + event
         changed = edits.apply().encode("utf-8", "surrogatepass")
@@ -143,16 +143,21 @@ class FooterWriter:
             delta = choice.get("delta") if isinstance(choice, dict) else None
             if isinstance(delta, dict):
                 if isinstance(delta.get("content"), str) and delta["content"]:
-                    self._spoke.add(choice.get("index"))
+                    self._spoke.add(_index(choice))
                 if delta.get("tool_calls"):
-                    self._called.add(choice.get("index"))
+                    self._called.add(_index(choice))
 
-    def _chunk(self, body: dict[str, Any], index: Any) -> dict[str, Any]:
+    def _chunk(self, body: dict[str, Any], index: int) -> dict[str, Any]:
         kept: dict[str, Any] = {
             key: body[key] for key in ("id", "object", "created", "model") if key in body
         }
         delta = {"content": self._footer}
         return {**kept, "choices": [{"index": index, "delta": delta, "finish_reason": None}]}
+
+
+def _index(choice: dict[str, Any]) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
 
 
 async def with_footer(

@@ -150,6 +150,14 @@ class Book:
         ]
 
 
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an author has set for a proxy of their own stays out."""
+    names = ("BUDGET_TOKENS", "ALWAYS_BUDGET_TOKENS", "RETRIEVAL_SECONDS", "RAG_PLACEMENT")
+    for name in (*names, "RAG_SOURCES", "TOP_K"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def book() -> Book:
     """A small book, whose notes are found by their words."""

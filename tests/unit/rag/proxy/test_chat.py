@@ -229,3 +229,16 @@ async def test_other_routes_pass_byte_for_byte(
     sent = upstream.requests[-1]
     assert (sent.content, sent.url.raw_path.decode()) == (raw, f"/v1/{path}")
     assert book.asked == []
+
+
+@pytest.mark.parametrize("route", ["/v1/chat/completions", "/rag/explain", "/rag/search"])
+async def test_any_depth_of_nesting_is_answered(client: Make, book: Any, route: str) -> None:
+    ours = client(book)
+    statuses = set()
+    for depth in (10, *range(700, 1000, 13), 20_000):
+        deep = "[" * depth + "]" * depth
+        raw = '{"messages": [{"role": "user", "content": [{"type": "text", "text": "Elena"}, %s]}]}'
+        response = await ours.post(route, content=raw % deep)
+        statuses.add(response.status_code)
+        assert response.status_code == 200 or "JSON" in response.text or "nested" in response.text
+    assert statuses == {200, 400}
