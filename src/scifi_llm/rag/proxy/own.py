@@ -98,6 +98,8 @@ async def explain(request: Request) -> Response:
     try:
         messages, options, model = await asked(request)
         return await explanation(request, injector, messages, options, model)
+    except TimeoutError:
+        return failure(504, "The search took too long.", "rag_error")
     except ToolkitError as error:
         return failure(400, str(error), "rag_error")
     except RecursionError:
