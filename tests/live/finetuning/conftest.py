@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,13 @@ class Tools:
     """Runs the scripts of fine-tuning as an author does."""
 
     folder: Path
+    extra: dict[str, str] = field(default_factory=dict)
+    python: Path = PYTHON
 
     @property
     def env(self) -> dict[str, str]:
-        return {**os.environ, "IN_QUICKSTART": "", "PYTHONPATH": str(REPO / "src"), "ENGINE": "cpu"}
+        own = {"IN_QUICKSTART": "", "PYTHONPATH": str(REPO / "src"), "ENGINE": "cpu"}
+        return {**os.environ, **own, **self.extra}
 
     def run(self, *words: object, **more: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -20,6 +20,7 @@ from scifi_llm.finetuning.config import Config, from_mapping
 training.quieten()
 
 import torch  # noqa: E402
+from bitsandbytes.nn import Linear4bit  # noqa: E402
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM  # noqa: E402
 
 VOCAB = 49152
@@ -131,19 +132,22 @@ def variants(folder: Path, scratch: Path) -> dict[str, Any]:
         trainer.train()
         parameters = dict(trainer.model.named_parameters())
         trained = {key: p for key, p in parameters.items() if p.requires_grad}
-        linears = [m for m in trainer.model.modules() if type(m).__name__ == "Linear4bit"]
+        linears = [m for m in trainer.model.modules() if isinstance(m, Linear4bit)]
         found[name] = {
             "losses": [entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
             "dtypes": sorted({str(p.dtype) for p in trained.values()}),
             "adapted": sorted({key.split(".lora_")[0].split(".")[-1] for key in trained}),
-            "moved": any(float(p.abs().max()) > 0 for k, p in trained.items() if "lora_B" in k),
+            "moved": any(bool(p.detach().any()) for k, p in trained.items() if "lora_B" in k),
             "four_bit": len(linears),
             "nested": all(m.weight.quant_state.nested for m in linears),
             "kinds": sorted({m.weight.quant_type for m in linears}),
-            "rates": sorted({group["lr"] / 2e-4 for group in trainer.optimizer.param_groups}),
-            "initial_rates": sorted({g["initial_lr"] for g in trainer.optimizer.param_groups}),
+            "rates": sorted(
+                {g["initial_lr"] for g in trainer.optimizer.param_groups if g["params"]}
+            ),
             "scale": next(
-                m.scaling["default"] for m in trainer.model.modules() if getattr(m, "scaling", None)
+                m.scaling["default"]
+                for m in trainer.model.modules()
+                if isinstance(getattr(m, "scaling", None), dict)
             ),
         }
     return found

@@ -28,10 +28,8 @@ ALL_LINEAR = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj",
 
 @pytest.fixture(scope="module")
 def inside(tools: Any, tiny: Path) -> dict[str, Any]:
-    from .conftest import PYTHON
-
     found: dict[str, Any] = json.loads(
-        tools.must(PYTHON, PROBE, "inside", tiny, tools.folder / "probe").splitlines()[-1]
+        tools.must(tools.python, PROBE, "inside", tiny, tools.folder / "probe").splitlines()[-1]
     )
     return found
 
@@ -72,7 +70,7 @@ def test_nf4_with_double_quantization(inside: dict[str, Any]) -> None:
 
 
 def test_lora_plus_has_two_rates(inside: dict[str, Any]) -> None:
-    low, high = inside["variants"]["lora_plus"]["initial_rates"]
+    low, high = inside["variants"]["lora_plus"]["rates"]
     assert high == pytest.approx(16 * low)
 
 
@@ -142,9 +140,7 @@ def test_a_finished_run_is_neither_lost_nor_repeated(
 def test_the_merged_model_predicts_what_the_adapter_does(
     tools: Any, tiny: Path, runs: dict[str, Path]
 ) -> None:
-    from .conftest import PYTHON
-
-    moved = float(tools.must(PYTHON, PROBE, "logits", tiny, runs["whole"]).splitlines()[-1])
+    moved = float(tools.must(tools.python, PROBE, "logits", tiny, runs["whole"]).splitlines()[-1])
     assert moved > 0.01
     out = tools.folder / "merged"
     command = [tools.script("4_merge.py"), "--adapter", runs["whole"], "--out", out]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from .conftest import NOVELS, REPO, Tools
-
+REPO = Path(__file__).resolve().parents[3]
+NOVELS = REPO.parent / "shared" / "eval" / "novels"
 MODEL = "SmolLM2-135M-Instruct"
 CONFIG = """
 model: SmolLM2-135M-Instruct
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.skipif(not NOVELS.is_dir(), reason="the novels are not 
 
 
 @pytest.fixture(scope="module")
-def voice(tools: Tools, novel: Path) -> Path:
+def voice(tools: Any, novel: Path) -> Path:
     """An adapter trained on 14,000 tokens of one novel."""
     config = tools.folder / "voice.yaml"
     config.write_text(CONFIG, "utf-8")
@@ -41,12 +42,12 @@ def voice(tools: Tools, novel: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def report(tools: Tools, voice: Path) -> dict[str, Any]:
+def report(tools: Any, voice: Path) -> dict[str, Any]:
     other = tools.folder / "other"
     other.mkdir()
     (other / "mars.md").write_text((NOVELS / "a-princess-of-mars.md").read_text("utf-8"), "utf-8")
-    tools.must(tools.script("3_evaluate.py"), "--adapter", voice, "--other", other, "--tokens", "6000",
-               "--words", "250", "--sample-tokens", "60", "--openings", "3")  # fmt: skip
+    command = [tools.script("3_evaluate.py"), "--adapter", voice, "--other", other]
+    tools.must(*command, "--tokens", 6000, "--words", 250, "--sample-tokens", 60, "--openings", 3)
     made: dict[str, Any] = json.loads((voice / "evaluation" / "report.json").read_text("utf-8"))
     return made
 
@@ -83,23 +84,22 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def served(tools: Tools) -> Iterator[Any]:
+def served(tools: Any) -> Iterator[Any]:
     """`served(SCRIPT, …)` starts vLLM and the proxy over one note; a client of the proxy."""
     vllm, rag = free_port(), free_port()
     home = tools.folder / "home"
     (home / "data" / "characters").mkdir(parents=True)
     (home / "data" / "characters" / "maud.md").write_text(NOTE, "utf-8")
-    env = {
-        **tools.env, "RAG_HOME": str(home), "RUN_DIR": str(tools.folder / "run"), "HF_HUB_OFFLINE": "1",
-        "VLLM_PORT": str(vllm), "RAG_PORT": str(rag),
-    }  # fmt: skip
-
-    class Serving(Tools):
-        @property
-        def env(self) -> dict[str, str]:
-            return env
-
-    own = Serving(tools.folder)
+    own = replace(
+        tools,
+        extra={
+            "RAG_HOME": str(home),
+            "RUN_DIR": str(tools.folder / "run"),
+            "HF_HUB_OFFLINE": "1",
+            "VLLM_PORT": str(vllm),
+            "RAG_PORT": str(rag),
+        },
+    )
     own.must("RAG/1_ingest.py")
     own.must("RAG/2_embed_and_store.py", "--model", "fast", "--collection", "book")
     upstream = f"http://127.0.0.1:{vllm}/v1"
@@ -125,7 +125,7 @@ def ask(client: openai.OpenAI, model: str) -> tuple[str, str]:
     return raw.headers["x-rag-status"], raw.parse().choices[0].message.content or ""
 
 
-def test_adapter_and_base_answer_with_the_canon(tools: Tools, voice: Path, served: Any) -> None:
+def test_adapter_and_base_answer_with_the_canon(tools: Any, voice: Path, served: Any) -> None:
     client = served(tools.script("5_serve_adapter.sh"), voice, "voice")
     assert {model.id for model in client.models.list().data} == {MODEL, "voice"}
     answers = {name: ask(client, name) for name in (MODEL, "voice")}
@@ -134,7 +134,7 @@ def test_adapter_and_base_answer_with_the_canon(tools: Tools, voice: Path, serve
     assert answers["voice"] != answers[MODEL]
 
 
-def test_the_merged_model_answers_with_the_canon(tools: Tools, voice: Path, served: Any) -> None:
+def test_the_merged_model_answers_with_the_canon(tools: Any, voice: Path, served: Any) -> None:
     merged = tools.folder / "voice_merged"
     tools.must(tools.script("4_merge.py"), "--adapter", voice, "--out", merged)
     client = served(REPO / "serve_vllm.sh", merged)
