@@ -21,6 +21,7 @@ from .upstream import (
     Upstream,
     UpstreamError,
     async_client,
+    read_whole,
     relay,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "fetch",
     "last_user_index",
     "prepend_text",
+    "read_whole",
     "relay",
     "served_model",
     "sse",
