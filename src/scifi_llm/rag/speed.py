@@ -28,7 +28,7 @@ from .speed_search import QUERIES, SEED, quantiles, search_at, timed
 if TYPE_CHECKING:
     import numpy as np
 
-SAMPLE = 480  # chunks that each backend encodes
+SAMPLE = 240  # chunks that each backend encodes
 QUESTION = "Who is Elena and what does she fear most?"
 
 
