@@ -15,6 +15,7 @@ from ...paths import chroma_dir, rag_home
 from .. import store
 from ..index import choose_collection
 from .processes import (
+    LITELLM_ENV,
     free_port,
     litellm_command,
     load,
@@ -105,7 +106,7 @@ def run(
             command, there = litellm_command(folder, port, back), f"http://127.0.0.1:{port}"
             log_test("LiteLLM")
             with server("LiteLLM", command, f"{there}/health/liveliness",
-                        rag_home() / "bench_litellm.log", SERVER_CORE, {}):  # fmt: skip
+                        rag_home() / "bench_litellm.log", SERVER_CORE, LITELLM_ENV):  # fmt: skip
                 result["litellm"] = measure(there, seconds, rounds)
             (rag_home() / "bench_litellm.log").unlink(missing_ok=True)
     return {**about(peer), **result, "summary": summary(result)}

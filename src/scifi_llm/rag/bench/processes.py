@@ -21,6 +21,8 @@ from ...openai_api import fetch
 from ...paths import REPO, venvs_dir
 
 LITELLM = "1.106.2"
+# It asks for a key of 16 characters or more otherwise, and a check of it would be counted.
+LITELLM_ENV = {"LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
 START_SECONDS = 180.0
 CORES = sorted(os.sched_getaffinity(0))
 

@@ -22,6 +22,7 @@ from .metrics import router as metrics_router
 from .page import OPEN_PATHS
 from .page import router as page_router
 from .routes import failure, router
+from .schema import openapi
 from .security import Door
 from .settings import ProxySettings
 
@@ -46,6 +47,7 @@ def create_app(
         await client.aclose()
 
     app = FastAPI(title="scifi-llm proxy", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.openapi = openapi  # type: ignore[method-assign]
     metrics = app.state.metrics = Metrics()
     timed = cast(Searcher, Timed(retriever, metrics.retrieval.observe))
     app.state.settings = settings
