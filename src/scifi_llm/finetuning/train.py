@@ -18,7 +18,7 @@ from ..errors import ToolkitError
 from ..paths import REPO
 from .bases import find_base
 from .config import Config, find_config, load
-from .dry_run import card, report_forecast
+from .dry_run import report_forecast
 from .ledger import check_folder, read_records
 from .splitting import SPLITS
 
@@ -107,13 +107,12 @@ def start_or_resume(config: Config, data: Path, out: Path, resume: bool) -> Path
         log_warn(f"{out} holds no checkpoint; starting from the beginning.")
     if resume and checkpoint:
         _compare(json.loads(file.read_text("utf-8")), now, out)
-    else:
+    elif os.environ.get("RANK", "0") == "0":
         out.mkdir(parents=True, exist_ok=True)
         for name in ("log.jsonl", "samples.jsonl"):
             (out / name).unlink(missing_ok=True)
         file.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
-        checkpoint = None
-    return checkpoint
+    return checkpoint if resume else None
 
 
 def _compare(then: dict[str, Any], now: dict[str, Any], out: Path) -> None:
@@ -146,7 +145,8 @@ def run(config: Config, options: argparse.Namespace, base: str) -> int:
     held_out = read_records(options.data / "validation.jsonl")
     train = training.dataset_of(records, tokenizer, config)
     validation = training.dataset_of(held_out, tokenizer, config)
-    log_test(f"Loading {config.model} ({config.method}, {config.dtype})")
+    if os.environ.get("RANK", "0") == "0":
+        log_test(f"Loading {config.model} ({config.method}, {config.dtype})")
     model = training.with_adapter(config, training.load_base(config, base))
     trainer = training.make_trainer(config, model, tokenizer, train, validation, options.out)
     step = int(checkpoint.name.split("-")[1]) if checkpoint else 0
@@ -180,19 +180,18 @@ def _finish(trainer: Any, tokenizer: Any, out: Path) -> None:
     log_next(f"fine-tuning/scripts/3_evaluate.py --adapter {out}")
 
 
-def process_command(config: Config, gpus: bool, words: Sequence[str]) -> list[str]:
-    """The command that starts one process for each GPU through accelerate. Pure."""
-    options = ["--num_processes", str(config.parallel.gpus), "--num_machines", "1"]
-    options += ["--mixed_precision", "no", "--dynamo_backend", "no"]
-    options += ["--multi_gpu"] if gpus else ["--cpu"]
-    return [sys.executable, "-m", "accelerate.commands.launch", *options, *words]
+def process_command(count: int, words: Sequence[str]) -> list[str]:
+    """The command that starts `count` processes, one for each GPU; accelerate joins them. Pure."""
+    options = ["--standalone", "--nproc_per_node", str(count)]
+    return [sys.executable, "-m", "torch.distributed.run", *options, *words]
 
 
 def launch_processes(config: Config) -> None:
     """Start one process for each GPU, unless this is one of them."""
     if config.parallel.gpus < 2 or "LOCAL_RANK" in os.environ:
         return
-    command = process_command(config, bool(card()[0]), sys.argv)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    command = process_command(config.parallel.gpus, sys.argv)
     os.execv(command[0], command)
 
 
@@ -204,7 +203,7 @@ def main() -> int:
     config = load(file, **changes)
     options.out = options.out or REPO / "fine-tuning" / "checkpoints" / config.name
     ledger = check_folder(options.data)
-    if os.environ.get("LOCAL_RANK", "0") == "0":
+    if "LOCAL_RANK" not in os.environ:  # a process that was started for one of several GPUs
         report_forecast(config, ledger)
     if options.dry_run:
         return 0

@@ -149,6 +149,8 @@ def trainer_arguments(config: Config, out: Path) -> Any:
         report_to=["tensorboard"],
         disable_tqdm=True,
         dataloader_pin_memory=gpu,
+        ddp_find_unused_parameters=False,
+        ddp_backend=None if gpu or config.parallel.gpus < 2 else "gloo",
         **steps,
         **_fsdp(config),
     )
