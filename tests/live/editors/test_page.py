@@ -73,7 +73,7 @@ def test_explain_by_keyboard_alone(page: Any, url: str, tmp_path: Path) -> None:
     assert any(title.startswith("Elena Ruhl") for title in titles(page))
     assert "of 2,000 tokens" in page.eval("document.querySelector('.budget').textContent")
     kinds = "[...document.querySelectorAll('.group > h2')].map((e) => e.firstChild.data)"
-    assert page.eval(kinds)[:2] == ["Always sent", "Sent"]
+    assert page.eval(kinds)[:3] == ["Always sent", "Sent", "What the model would read"]
     page.picture(tmp_path / "explain.png")
     page.press("Escape")
     page.press("j")
@@ -81,7 +81,7 @@ def test_explain_by_keyboard_alone(page: Any, url: str, tmp_path: Path) -> None:
     page.until("document.activeElement.closest('details').open")
     page.press("k")
     page.press("o")
-    page.until("[...document.querySelectorAll('#results details')].every((e) => e.open)")
+    page.until("[...document.querySelectorAll('#results .passage')].every((e) => e.open ?? true)")
     told = page.eval("[...document.querySelectorAll('.message pre')].at(-1).textContent")
     assert told.endswith(PASSAGE)
     page.press("?")
@@ -106,6 +106,19 @@ def test_filters_reach_the_search(page: Any, url: str) -> None:
     page.until("!document.getElementById('problem').hidden")
     assert page.eval("document.activeElement.id") == "as_of"
     assert page.errors == []
+
+
+def test_near_misses_are_few_and_the_rest_is_folded(page: Any, url: str, tmp_path: Path) -> None:
+    page.open(url)
+    page.eval("document.getElementById('top_k').value = '3'")
+    explain(page, PASSAGE)
+    dropped = "[...document.querySelectorAll('[data-kind=dropped]')]"
+    assert page.eval(f"{dropped}.length") > 5
+    assert page.eval(f"{dropped}.filter((e) => e.checkVisibility()).length") == 5
+    assert all(page.eval(f"{dropped}.map((e) => e.textContent.includes('left out: '))"))
+    page.picture(tmp_path / "left-out.png")
+    page.eval("document.querySelector('.rest > summary').click()")
+    assert page.eval(f"{dropped}.every((e) => e.checkVisibility())")
 
 
 @pytest.fixture

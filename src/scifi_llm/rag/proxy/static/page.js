@@ -114,7 +114,7 @@ function choices(names, current) {
   if (names.includes(chosen)) $("collection").value = chosen;
 }
 
-const passages = () => [...$("results").querySelectorAll("summary, .bare")];
+const passages = () => [...$("results").querySelectorAll("summary, .bare")].filter((e) => e.checkVisibility());
 
 function step(by) {
   const all = passages();
@@ -125,7 +125,7 @@ function step(by) {
 }
 
 function toggleAll() {
-  const all = [...$("results").querySelectorAll("details")];
+  const all = [...$("results").querySelectorAll("details.passage")];
   const open = !all.every((entry) => entry.open);
   for (const entry of all) entry.open = open;
 }

@@ -97,6 +97,21 @@ function group(title, hint, entries, query, kind, nothing) {
       : [element("p", { class: "nothing" }, nothing)]));
 }
 
+const FEW = 5;
+
+// What was found and not sent: the nearest misses, and the rest on demand.
+function leftOut(entries, query) {
+  const near = group("Found and left out", count(entries.length, "passage", "passages"),
+    entries.slice(0, FEW), query, "dropped");
+  const rest = entries.slice(FEW);
+  if (near && rest.length) {
+    near.append(element("details", { class: "rest" },
+      element("summary", {}, element("span", { class: "title" }, `${rest.length} more`)),
+      ...rest.map((entry) => passage(entry, query, "dropped"))));
+  }
+  return near;
+}
+
 const NOTHING =
   "Nothing of the canon fits under these filters. A later chapter, no name under Known by, or a " +
   "larger budget shows more.";
@@ -141,8 +156,8 @@ export function explained(answer, query) {
     answer.budget ? budget(answer.budget) : null, searched,
     group("Always sent", count(always.length, "passage", "passages"), always, query, "always"),
     group("Sent", "best first", passages, query, "sent", NOTHING),
-    group("Found and left out", count(dropped.length, "passage", "passages"), dropped, query, "dropped"),
     answer.messages?.length ? messages(answer.messages) : null,
+    leftOut(dropped, query),
   ].filter(Boolean);
 }
 
