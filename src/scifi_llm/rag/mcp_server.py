@@ -23,6 +23,7 @@ INSTRUCTIONS = (
     "Search it before you write about anything of the book's world, and do not invent what it "
     "contradicts."
 )
+NEAR_MISSES = 8  # what was left out is told so far: an agent pays for every line
 NOTHING = "The canon holds nothing on this under these rules."
 
 
@@ -59,7 +60,10 @@ def as_reasons(answer: dict[str, Any]) -> str:
     lines = [f"Searched for: {answer['query']}"]
     for title, key in (("Always sent", "always"), ("Sent", "passages"), ("Left out", "dropped")):
         lines += ["", f"## {title}"]
-        lines += [_reason(entry) for entry in answer[key]] or ["- nothing"]
+        entries = answer[key]
+        few = entries[:NEAR_MISSES] if key == "dropped" else entries
+        lines += [_reason(entry) for entry in few] or ["- nothing"]
+        lines += [f"- and {len(entries) - len(few)} more"] if len(few) < len(entries) else []
     budget = f"{told['used']} of {told['tokens']} tokens, {told['always_used']} more always sent"
     return "\n".join([*lines, "", f"Budget: {budget} ({told['counter']})"])
 

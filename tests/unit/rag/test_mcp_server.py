@@ -116,6 +116,14 @@ async def test_an_editor_sees_two_tools_and_asks_them(proxy: Proxy) -> None:
     ]
 
 
+def test_only_the_nearest_misses_are_told() -> None:
+    dropped = [{**ELENA, "heading": f"Miss {n}", "reason": "below the best 8"} for n in range(90)]
+    told = mcp_server.as_reasons({**EXPLAINED, "dropped": dropped})
+    assert "- Miss 7 (" in told
+    assert "- Miss 8 (" not in told
+    assert "- and 82 more" in told
+
+
 async def test_what_goes_wrong_is_told_to_the_agent_in_words(proxy: Proxy, free_port: int) -> None:
     async with connected(proxy.server_port) as client:
         nothing = await text_of(client, "search_canon", query="x", as_of=0)
