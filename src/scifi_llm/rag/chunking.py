@@ -10,7 +10,7 @@ from typing import Protocol
 from ..documents import Note, Section
 from .packing import pack
 
-FORMAT = 2  # of the cuts: chunks of another number are cut anew
+FORMAT = 3  # of the cuts: chunks of another number are cut anew
 LONGEST_CONTEXT = 120  # characters before a passage; at most as many tokens in any script
 SLAB = 1_000_000  # characters that are tokenized at once
 
@@ -65,15 +65,15 @@ def chunk_sections(
             key = f"{section.note.path}\0{text}"
             number = seen[key] = seen.get(key, 0) + 1
             digest = hashlib.sha256(f"{key}\0{number}".encode("utf-8", "surrogatepass"))
-            place = section.start
+            first, last = section.span(start, end)
             chunks.append(
                 Chunk(
                     digest.hexdigest()[:24],
                     section.note,
                     section.heading,
                     text,
-                    place + start,
-                    place + end,
+                    first,
+                    last,
                 )
             )
     return chunks

@@ -84,8 +84,11 @@ def load(folder: Path) -> Dataset:
 def document_sections(entry: Mapping[str, Any]) -> list[Section]:
     """A document read as a note would be; offsets count characters of its `text`."""
     path, title, text = str(entry["id"]), str(entry["title"]), str(entry["text"])
-    sections = parse_note(text, f"{path}.md")
     note = Note(path=path, title=title)
+    try:
+        sections = parse_note(text, f"{path}.md")
+    except ToolkitError:  # a set's documents are not all notes: what would be refused is taken raw
+        return [Section(note, (), text, 0, len(text))]
     return [replace(section, note=note) for section in sections]
 
 

@@ -45,7 +45,7 @@ def pack(text: str, starts: Sequence[int], room: int, target: int) -> list[tuple
     that an edit moves no cut beyond the next one. Between anchors passages are of like size.
     """
     spans: list[tuple[int, int]] = []
-    for group in _groups(list(_pieces(text, starts, room)), target):
+    for group in _groups(list(_pieces(text, starts, room, min(room, target))), target):
         spans += _balanced(group, starts, room, target)
     return spans
 
@@ -85,23 +85,27 @@ def _balanced(
         yield start, end
 
 
-def _pieces(text: str, starts: Sequence[int], room: int) -> Iterator[Piece]:
+def _pieces(text: str, starts: Sequence[int], room: int, target: int) -> Iterator[Piece]:
     for a, b in _split(text, 0, len(text), _ends(text, 0, len(text), _PARAGRAPH_END)):
         paragraph = text[a:b]
         tokens = _count(starts, a, b)
         scene = bool(_SCENE_BREAK.match(paragraph))
-        share = tokens / (ANCHOR_EVERY * room)
+        share = tokens / (ANCHOR_EVERY * target)
         anchor = _fraction(paragraph) < share
-        for c, d in _fitting(text, starts, a, b, room, 0):
+        for c, d in _fitting(text, starts, a, b, room, target):
             first = c == a
             yield Piece(c, d, _count(starts, c, d), first and scene, first and anchor)
 
 
 def _fitting(
-    text: str, starts: Sequence[int], a: int, b: int, room: int, level: int
+    text: str, starts: Sequence[int], a: int, b: int, room: int, target: int, level: int = 0
 ) -> Iterator[tuple[int, int]]:
-    """text[a:b] whole where it fits, else cut at the first kind of place that there is."""
-    if b - a <= 1 or _count(starts, a, b) <= room:
+    """text[a:b] whole where it fits, else cut at the first kind of place that there is.
+
+    Paragraphs are cut into sentences to come near `target`; a sentence is cut only beyond `room`.
+    """
+    fits = (target, min(target * 3 // 2, room))[level] if level < 2 else room
+    if b - a <= 1 or _count(starts, a, b) <= fits:
         yield a, b
         return
     if level == len(_LEVELS):
@@ -109,10 +113,10 @@ def _fitting(
         first = bisect_left(starts, a)
         cut = max(starts[first + max(room, 1)], a + 1)
         yield a, cut
-        yield from _fitting(text, starts, cut, b, room, level)
+        yield from _fitting(text, starts, cut, b, room, target, level)
         return
     for c, d in _split(text, a, b, _LEVELS[level](text, a, b)):
-        yield from _fitting(text, starts, c, d, room, level + 1)
+        yield from _fitting(text, starts, c, d, room, target, level + 1)
 
 
 def _sentences(text: str, a: int, b: int) -> Iterator[int]:

@@ -62,6 +62,8 @@ class CorpusSearch:
             lexical = self.corpus.lexical.scores(weights, phrases)
         if "names" in self.routes:
             named = self._named(asked, weights)
+        if dense is None and lexical is None and named is None:
+            lexical = self.corpus.lexical.scores({})  # nothing is better than anything else
         return ranking.Routes(dense, lexical, named)
 
     def _dense(self, asked: Question, vector: Callable[[Manifest, str], np.ndarray]) -> np.ndarray:
