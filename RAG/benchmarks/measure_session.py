@@ -3,8 +3,8 @@
 
 Reads     a collection; asks the vLLM that is running, through a proxy of its own for each placement
 Needs     ~/.venvs/rag (found by itself), ./serve_vllm.sh; its state is a scratch folder
-Does      holds the same conversation of 8 turns with real replies three times: stable, tail,
-          system; records what reaches vLLM and compares each request's messages with the last
+Does      holds the same conversation of 8 turns with real replies three times, turn by turn:
+          stable, tail, system; records what reaches vLLM, compares each request with the last
 Prints    for each turn time to first token, prompt tokens, and how many were read from the cache
 Writes    test_results/session_*.json and a chart beside it (.svg)
 Takes     about 6 minutes on 2 CPU cores with the bundled model

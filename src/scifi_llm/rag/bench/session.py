@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -86,28 +86,34 @@ def ask(base_url: str, body: dict[str, Any]) -> tuple[str, dict[str, Any], dict[
     return text, usage, rag, first
 
 
-def session(base_url: str, model: str, options: Any, number: int) -> list[Turn]:
-    """Hold a conversation and measure each of its turns."""
-    messages = [{"role": "system", "content": SYSTEM.format(number=number)}]
-    chapter = next((EXAMPLE_WORLD / "chapters").glob("chapter-05*")).read_text("utf-8")
-    draft = chapter[:DRAFT_CHARACTERS]
-    turns: list[Turn] = []
-    for place, question in enumerate(QUESTIONS[: options.turns], start=1):
-        messages.append({"role": "user", "content": question.format(draft=draft)})
+@dataclass
+class Session:
+    """One conversation through one proxy."""
+
+    placement: str
+    base_url: str
+    bodies: list[bytes]
+    messages: list[dict[str, Any]]
+    turns: list[Turn] = field(default_factory=list)
+
+    def say(self, text: str, model: str, options: Any) -> None:
+        """Hold one turn and measure it."""
+        self.messages.append({"role": "user", "content": text})
         body = {
-            "model": model, "messages": messages, "max_tokens": options.max_tokens,
+            "model": model, "messages": self.messages, "max_tokens": options.max_tokens,
             "temperature": 0, "seed": SEED, "stream_options": {"include_usage": True},
             "rag": {"budget_tokens": options.budget_tokens},
         }  # fmt: skip
         started = time.perf_counter()
-        text, usage, rag, first = ask(base_url, body)
+        answer, usage, rag, first = ask(self.base_url, body)
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-        turns.append(
+        last = self.turns[-1].prompt_tokens if self.turns else 0
+        self.turns.append(
             Turn(
-                place,
+                len(self.turns) + 1,
                 usage["prompt_tokens"],
                 cached,
-                round(cached / turns[-1].prompt_tokens, 3) if turns else None,
+                round(cached / last, 3) if last else None,
                 round(first, 3),
                 round(time.perf_counter() - started, 3),
                 usage["completion_tokens"],
@@ -115,15 +121,14 @@ def session(base_url: str, model: str, options: Any, number: int) -> list[Turn]:
                 len(rag.get("sources", [])),
             )
         )
-        log_ok(_line(turns[-1]))
-        messages.append({"role": "assistant", "content": text})
-    return turns
+        log_ok(f"{self.placement:6} {_line(self.turns[-1])}")
+        self.messages.append({"role": "assistant", "content": answer})
 
 
 def _line(turn: Turn) -> str:
     reused = "" if turn.reused is None else f", {turn.reused:.0%} of the last prompt from cache"
     return (
-        f"Turn {turn.turn}: first token after {turn.first_token_s:.2f} s, {turn.prompt_tokens} "
+        f"first token after {turn.first_token_s:.2f} s, {turn.prompt_tokens} "
         f"prompt tokens, {turn.cached_tokens} cached{reused}, {turn.sources} sources, {turn.status}"
     )
 
@@ -161,21 +166,31 @@ def proxy(collection: str, placement: str, upstream: str, folder: Path) -> Itera
 
 
 def measure(options: Any, collection: str) -> dict[str, Any]:
-    """All placements, one session each, in one run."""
-    model, found = served_model(options.upstream), {}
-    with tempfile.TemporaryDirectory() as folder, recording(options.upstream) as recorder:
-        for placement in PLACEMENTS:
-            log_test(f"{options.turns} turns with RAG_PLACEMENT={placement}")
-            recorder.bodies.clear()
+    """All placements turn by turn in one run, so that each meets the machine in the same state."""
+    model = served_model(options.upstream)
+    chapter = next((EXAMPLE_WORLD / "chapters").glob("chapter-05*")).read_text("utf-8")
+    sessions: list[Session] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for number, placement in enumerate(PLACEMENTS):
+            recorder = stack.enter_context(recording(options.upstream))
             relay = f"http://127.0.0.1:{recorder.port}/v1"
-            # A number of its own in each session's first message: none reads another's cache.
-            number = time.time_ns() // 1000
-            with proxy(collection, placement, relay, Path(folder)) as url:
-                turns = session(url, model, options, number)
-            found[placement] = {
-                "turns": [asdict(turn) for turn in turns],
-                "each_request_begins_with_the_one_before": stays(recorder.bodies),
-            }
+            url = stack.enter_context(proxy(collection, placement, relay, folder))
+            # A number of its own in each first message: none reads what another has cached.
+            system = SYSTEM.format(number=f"{time.time_ns() // 1000}-{number}")
+            first = {"role": "system", "content": system}
+            sessions.append(Session(placement, url, recorder.bodies, [first]))
+        for place, question in enumerate(QUESTIONS[: options.turns], start=1):
+            log_test(f"Turn {place} of {options.turns}")
+            for each in sessions:
+                each.say(question.format(draft=chapter[:DRAFT_CHARACTERS]), model, options)
+    found = {
+        each.placement: {
+            "turns": [asdict(turn) for turn in each.turns],
+            "each_request_begins_with_the_one_before": stays(each.bodies),
+        }
+        for each in sessions
+    }
     return {
         "model": model,
         "collection": collection,

@@ -39,6 +39,14 @@ class ChatBody:
         if found := member(self.text, self._top, key):
             self._edits.replace(found.value, found.end, literal(value))
 
+    def again(self) -> ChatBody:
+        """The same request before anything was put into it, under the model's present name."""
+        fresh = ChatBody(self.raw)
+        if (model := self.fields.get("model")) != fresh.fields.get("model"):
+            fresh.set_field("model", model)
+            fresh.fields["model"] = model
+        return fresh
+
     def put_first(self, message: dict[str, Any]) -> None:
         """Put a message before all others."""
         tail = ", " if self._spans else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from ...errors import ToolkitError
-from ...openai_api import Upstream, UpstreamError, error_message, relay, sse
+from ...openai_api import Upstream, UpstreamError, error_message, read_whole, relay, sse
 from .. import store
 from .body import ChatBody
 from .footer import footer
@@ -50,20 +49,35 @@ async def answer(request: Request, body: ChatBody, options: RagOptions) -> Respo
     options = await model_suffix(injector, body, options)
     headers = upstream_headers(request, injector.settings)
     injected = await injector.inject(body, options, headers)
-    request.state.injected = injected
     if injected.status == "degraded":
         log.warning("answering without canon: %s", injected.reason)
     upstream: Upstream = request.app.state.upstream
+    query = request.url.query
     try:
-        response = await upstream.send(
-            "POST", "chat/completions", headers, injected.content, request.url.query
-        )
+        response = await upstream.send("POST", "chat/completions", headers, injected.content, query)
+        if injected.filled and await too_long(response):
+            injected = await injector.without(body, options, headers, injected)
+            response = await upstream.send(
+                "POST", "chat/completions", headers, injected.content, query
+            )
     except UpstreamError as error:
         ours = rag_headers(injected)
         return failure(error.status, error.message, "upstream_error", ours)
+    request.state.injected = injected
     if response.status_code >= 400:
         return await upstream_failure(upstream, response, injected)
     return await relayed(response, body, options, injected, injector.settings.sources)
+
+
+async def too_long(response: Any) -> bool:
+    """Did the upstream refuse a prompt for its length? Its answer stays readable."""
+    if response.status_code != 400:
+        return False
+    try:
+        found = error_message(await read_whole(response))
+    finally:
+        await response.aclose()
+    return "context length" in found or "max_model_len" in found
 
 
 async def model_suffix(injector: Injector, body: ChatBody, options: RagOptions) -> RagOptions:
@@ -95,11 +109,10 @@ async def relayed(
         if foot:
             stream = with_footer(stream, foot)
         return StreamingResponse(stream, response.status_code, headers)
-    pieces = []
-    async with aclosing(relay(response)) as whole:  # type: ignore[type-var]
-        async for data in whole:
-            pieces.append(data)
-    content = b"".join(pieces)
+    try:
+        content = await read_whole(response)
+    finally:
+        await response.aclose()
     if sources or foot:
         content = with_sources(content, sources, foot)
     return Response(content, response.status_code, headers)
@@ -126,7 +139,7 @@ def sources_field(injected: Injected) -> dict[str, Any] | None:
 async def upstream_failure(upstream: Upstream, response: Any, injected: Injected) -> Response:
     """The upstream's error as it is; a 404 also names the models that are served."""
     try:
-        content = await response.aread()
+        content = await read_whole(response)
     finally:
         await response.aclose()
     ours = rag_headers(injected)

@@ -10,13 +10,14 @@ from ...errors import ToolkitError
 from ...openai_api import Upstream, last_user_index, text_of
 from ..prompt import always_block
 from .body import ChatBody
-from .fitting import fitted
+from .fitting import SLACK, fitted
 from .lookup import Canon, Lookup, rules_of, search_request
 from .memory import Lore, Memory
 from .options import RagOptions
 from .transcript import SYSTEM_ROLES, footers, history, keys, user_turns
 from .turn import Turn, lore_of, trim
-from .window import Fitted, Models, count_tokens
+from .window import Fitted, Models, answer_tokens, count_tokens
+from .window import fit as window_fit
 from .workers import Workers
 
 
@@ -36,6 +37,7 @@ class Injected:
     max_tokens: int | None = None
     canon: Canon = field(default_factory=Canon)
     collections: tuple[str, ...] = ()
+    filled: bool = False  # canon of whatever kind stands in the content
 
 
 class Injector:
@@ -75,11 +77,38 @@ class Injector:
         if remember and self.settings.placement == "stable":
             self.memory.remember(turn.keys[-1], (*turn.earlier, turn.lore))
         await self._place(turn, headers)
-        for name in ("max_tokens", "max_completion_tokens"):
-            asked = body.fields.get(name)
-            if fit.max_tokens and isinstance(asked, int) and asked > fit.max_tokens:
-                body.set_field(name, fit.max_tokens)
+        clamp(body, fit)
         return self._result(turn, trimmed, fit)
+
+    async def without(
+        self, body: ChatBody, options: RagOptions, headers: Mapping[str, str], refused: Injected
+    ) -> Injected:
+        """The request once more without canon: the upstream found it too long with canon.
+
+        That happens where its window has changed or where images cost tokens that nobody counts.
+        """
+        body = body.again()
+        for message, part, text in footers(body.messages):
+            body.set_text(message, text, part)
+        await self.models.renew()
+        model = await self.models.of(body.fields)
+        told = await self.models.prompt_tokens(body.told, headers)
+        fit = Fitted()
+        if model and model.window and told:
+            answer = answer_tokens(body.fields)
+            fit = window_fit(model.window, told + SLACK, [], [], 0, answer)
+        clamp(body, fit)
+        newest = last_user_index(body.messages)
+        if self.settings.placement == "stable" and newest is not None:
+            found = keys(body.messages, rules_of(options, self.settings))
+            self.memory.remember(found[-1], (None,) * len(found))
+        return Injected(
+            body.content,
+            "degraded",
+            "with canon the prompt is longer than the model's window",
+            trimmed=refused.trimmed + len(refused.sources),
+            max_tokens=fit.max_tokens,
+        )
 
     def _turn(self, body: ChatBody, options: RagOptions, newest: int) -> Turn:
         """Recall what the turns of a conversation were given."""
@@ -157,7 +186,16 @@ class Injector:
             fit.max_tokens,
             turn.canon,
             turn.options.collections or (self.settings.collection,),
+            filled,
         )
+
+
+def clamp(body: ChatBody, fit: Fitted) -> None:
+    """Shorten the answer that a request asks for, where it has to be."""
+    for name in ("max_tokens", "max_completion_tokens"):
+        asked = body.fields.get(name)
+        if fit.max_tokens and isinstance(asked, int) and asked > fit.max_tokens:
+            body.set_field(name, fit.max_tokens)
 
 
 def _joined(pieces: Sequence[Lore | None]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from ...openai_api import Upstream, text_of
 from ..tokens import TokenCounter, counter, estimate, is_exact
 
-REFRESH_SECONDS = 60.0
+REFRESH_SECONDS = 20.0
 RETRY_SECONDS = 5.0
 ASK_SECONDS = 3.0  # for the upstream's list of models and its tokenizer
 ANSWER_TOKENS = 1024  # kept free where the client names no max_tokens; at most a quarter
@@ -90,11 +90,12 @@ class Model:
 
 @dataclass
 class Models:
-    """The upstream's models, asked for once a minute; and what its chat templates take."""
+    """The upstream's models, asked for every 20 s while used; and what its templates take."""
 
     upstream: Upstream
     _known: dict[str, Model] = field(default_factory=dict)
     _until: float = 0.0
+    _asked: float = 0.0
     _task: asyncio.Task[None] | None = None
     _system: dict[str, bool] = field(default_factory=dict)
 
@@ -119,13 +120,23 @@ class Models:
         except Exception:  # noqa: BLE001 - without the list a request is only not fitted
             wait = RETRY_SECONDS
         finally:
-            self._until = time.monotonic() + wait
+            self._asked = time.monotonic()
+            self._until = self._asked + wait
             self._task = None
+
+    async def renew(self) -> None:
+        """Ask anew: another model may have been started since."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._refresh())
+        await asyncio.wait({self._task}, timeout=ASK_SECONDS)
 
     async def of(self, fields: Mapping[str, Any]) -> Model | None:
         """The model that a request asks for; without a name vLLM takes its first."""
         served = await self.served()
         name = fields.get("model")
+        if name and str(name) not in served and time.monotonic() > self._asked + RETRY_SECONDS:
+            await self.renew()
+            served = self._known
         return served.get(str(name)) if name else next(iter(served.values()), None)
 
     async def prompt_tokens(

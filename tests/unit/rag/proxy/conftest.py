@@ -60,6 +60,7 @@ class Upstream:
     window: int = 8192
     system_role: bool = True
     tokenizer: bool = True  # vLLM's /tokenize is there
+    longest: int | None = None  # the window as it really is
     extra: dict[str, Any] = field(default_factory=dict)  # into every JSON answer
 
     def handle(self, request: httpx.Request) -> httpx.Response:
@@ -89,13 +90,19 @@ class Upstream:
         roles = [message["role"] for message in body["messages"]]
         if "system" in roles and not self.system_role:
             return httpx.Response(400, json={"error": {"message": "System role not supported"}})
-        count = sum(3 + len(str(message["content"]).split()) for message in body["messages"])
-        return httpx.Response(200, json={"count": count, "max_model_len": self.window})
+        return httpx.Response(200, json={"count": self.count(body)})
+
+    @staticmethod
+    def count(body: dict[str, Any]) -> int:
+        return sum(3 + len(str(message["content"]).split()) for message in body["messages"])
 
     def chat(self, body: dict[str, Any]) -> httpx.Response:
         if body.get("model") == "unknown":
             error = {"message": "The model `unknown` does not exist.", "code": 404}
             return httpx.Response(404, json={"error": error})
+        if self.longest and self.count(body) > self.longest:
+            message = f"This model's maximum context length is {self.longest} tokens. However, …"
+            return httpx.Response(400, json={"error": {"message": message}})
         if body.get("temperature") == 9:
             return httpx.Response(400, json={"error": {"message": "Too hot."}})
         if body.get("stream"):
@@ -217,6 +224,8 @@ def client(upstream: Upstream, tmp_path: Path) -> Callable[..., httpx.AsyncClien
     """A client of the proxy; `retriever` and settings may be given."""
 
     def make(retriever: Any = None, **settings: Any) -> httpx.AsyncClient:
+        # A busy machine may take longer than an author would wait.
+        settings.setdefault("retrieval_seconds", 60.0)
         transport = httpx.MockTransport(upstream.handle)
         app = create_app(
             ProxySettings("novel", "http://upstream/v1", **settings),

@@ -242,3 +242,41 @@ async def test_any_depth_of_nesting_is_answered(client: Make, book: Any, route: 
         statuses.add(response.status_code)
         assert response.status_code == 200 or "JSON" in response.text or "nested" in response.text
     assert statuses == {200, 400}
+
+
+async def test_what_the_upstream_finds_too_long_goes_on_without_canon(
+    talk: Make, upstream: Any
+) -> None:
+    """Its window is smaller than it told: an image, or another model started meanwhile."""
+    upstream.longest = 25
+    ours = talk()
+    response = await ours.send({"role": "user", "content": "Who is Elena on the ship ?"})
+    assert (response.status_code, response.headers["x-rag-status"]) == (200, "degraded")
+    assert response.headers["x-rag-trimmed"] == "2"
+    assert "longer than the model's window" in response.json()["rag"]["reason"]
+    assert ours.told == ours.messages
+    await ours.send(
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+        {"role": "tool", "tool_call_id": "1", "content": "x"},
+    )
+    assert ours.told == ours.messages  # the turn keeps what it was given
+
+
+async def test_what_is_too_long_by_itself_gets_the_upstreams_error(
+    talk: Make, upstream: Any
+) -> None:
+    upstream.longest = 5
+    response = await talk().send({"role": "user", "content": "Who is Elena on the ship ?"})
+    assert response.status_code == 400
+    assert "maximum context length is 5" in response.json()["error"]["message"]
+    assert response.headers["x-rag-status"] == "degraded"
+
+
+async def test_a_model_started_meanwhile_is_known(talk: Make, upstream: Any) -> None:
+    ours = talk()
+    await ours.ask("Elena ?")
+    upstream.models, upstream.window = ["other"], 100
+    ours.client._transport.app.state.injector.models._asked -= 100
+    ours.fields = {"model": "other"}
+    response = await ours.send({"role": "user", "content": "Elena " + "word " * 60})
+    assert response.headers["x-rag-trimmed"] == "2"
