@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from time import perf_counter
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_SECONDS = 5.0
+MODELS_SECONDS = 5.0  # a list that costs nothing: later it is no answer
 READ_SECONDS = 1800.0  # a long prompt on a CPU takes minutes before its first token
 
 
@@ -116,14 +118,17 @@ class Upstream:
     async def served_models(self) -> list[dict[str, Any]]:
         """The entries of GET /models, or [] where they cannot be had."""
         try:
-            response = await self.send("GET", "models", {}, b"")
-        except UpstreamError:
-            return []
-        try:
-            data = json.loads(await read_whole(response)).get("data", [])
+            async with asyncio.timeout(MODELS_SECONDS):
+                content = await self._models()
+            data = json.loads(content).get("data", [])
             return [entry for entry in data if isinstance(entry, dict)]
-        except (ValueError, AttributeError, TypeError, RecursionError, UpstreamError):
+        except (ValueError, AttributeError, TypeError, RecursionError, OSError, UpstreamError):
             return []
+
+    async def _models(self) -> bytes:
+        response = await self.send("GET", "models", {}, b"")
+        try:
+            return await read_whole(response)
         finally:
             await response.aclose()
 

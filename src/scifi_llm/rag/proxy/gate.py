@@ -25,7 +25,6 @@ App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 STOPPING = "The proxy is being stopped. Start it again with: ./serve_rag_proxy.sh"
 CLOSED = Refusal(403, "No web page may ask. Allow one with: RAG_ALLOWED_ORIGINS=ORIGIN")
-SWEEP_SECONDS = 5.0
 
 
 class Gate:
@@ -40,6 +39,7 @@ class Gate:
         self.secrets = frozenset(ours if door.api_key else ())
         self.running: set[Exchange] = set()
         self.draining = False
+        self.sweep_seconds = 5.0
         self.loop: asyncio.AbstractEventLoop | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -115,7 +115,7 @@ class Gate:
         if self.loop is None:
             self.loop = asyncio.get_running_loop()
         if self._sweeper is None:
-            self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+            self._sweeper = self.loop.call_later(self.sweep_seconds, self._sweep)
 
     def _end(self, exchange: Exchange) -> None:
         self.running.discard(exchange)
@@ -133,7 +133,7 @@ class Gate:
             if exchange.sending_since and exchange.sending_since < limit:
                 exchange.end("stall")
         if self.running:
-            self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+            self._sweeper = self.loop.call_later(self.sweep_seconds, self._sweep)
 
     def drain(self, at_once: bool = False) -> None:
         """Refuse what is new and end what still runs after `drain_seconds`. Safe in a signal."""

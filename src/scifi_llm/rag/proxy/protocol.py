@@ -15,10 +15,12 @@ from typing import Any, cast
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ...console import log_test
 from ...openai_api import error_body
 from .guard import Guard
 
 MAX_HEAD = 64 * 1024
+MARGIN = 3  # seconds after the drain until uvicorn cancels what is left
 
 
 class Limited(HttpToolsProtocol):
@@ -115,6 +117,10 @@ class DrainingServer(Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for what runs; then close, after the second signal too."""
+        if self.server_state.tasks:
+            seconds = (self.config.timeout_graceful_shutdown or MARGIN) - MARGIN
+            count = len(self.server_state.tasks)
+            log_test(f"Stopping: {count} answers have {seconds} s to end; once more stops at once")
         await super().shutdown(sockets)
         if self.force_exit:
             with suppress(TimeoutError):
@@ -142,7 +148,7 @@ def serve(app: Any, host: str, port: int, guard: Guard, drain: Any) -> int:
         proxy_headers=False,
         timeout_keep_alive=75,
         # The gate ends what still runs then; this is for what does not end even so.
-        timeout_graceful_shutdown=int(guard.drain_seconds) + 3,
+        timeout_graceful_shutdown=int(guard.drain_seconds) + MARGIN,
     )
     server = DrainingServer(config, drain)
     server.run()
