@@ -22,7 +22,7 @@ from .tones import DEFAULT_TONE, SYSTEM_PROMPTS, TESTS, TONE_CONFIGS, messages
 PROGRAM = "3_creative_quality.py"
 TARGET_RATE = 0.8  # of answers that the model itself ends
 WORDS, REPEATS = 600, 3
-QUICK_WORDS, QUICK_REPEATS, QUICK_TOKENS = 120, 1, 200
+QUICK_WORDS, QUICK_REPEATS, QUICK_TOKENS = 100, 1, 150
 TOKENS_PER_WORD = 2.0  # with room: English takes about 1.35
 EPILOG = f"""\
 tones: {", ".join(TONE_CONFIGS)} (default: {DEFAULT_TONE})

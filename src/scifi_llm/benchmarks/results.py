@@ -194,4 +194,11 @@ def work_through(
         log_warn(f"{len(run.items)} items are kept in {run.file}")
         raise
     run.finish(summarize(run.items))
-    log_ok(f"Written: {run.file}")
+    publish(run)
+
+
+def publish(run: Run) -> None:
+    """Say where the result lies and write the folder's report anew."""
+    from . import report  # the report reads results
+
+    log_ok(f"Written: {run.file} and {report.write(run.file.parent)}")

@@ -23,17 +23,21 @@ def check(story: str, facts: Sequence[Fact]) -> list[dict[str, Any]]:
 
 
 def _row(fact: Fact, story: Story) -> dict[str, Any]:
-    against, kept = [], []
+    against: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
     for sentence in story.sentences:
         for found, agrees in _findings(fact, story, sentence):
             quote = {"sentence": sentence.text, "found": found, "word": sentence.words_before}
             (kept if agrees else against).append(quote)
+    if fact.kind == "status" and fact.group == "dead" and kept:
+        # Who dies in the story lived before: only what comes after its first word of it counts.
+        against = [quote for quote in against if quote["word"] >= kept[0]["word"]]
     verdict = CONTRADICTED if against else KEPT if kept else ABSENT
     return {
         "id": fact.id,
-        "subject": fact.subject,
+        "subject": fact.extra.get("subject", fact.subject),
         "attribute": fact.attribute,
-        "value": fact.value,
+        "value": fact.extra.get("value", fact.value),
         "kind": fact.kind,
         "verdict": verdict,
         "quote": against[0]["sentence"] if against else None,
@@ -44,9 +48,10 @@ def _row(fact: Fact, story: Story) -> dict[str, Any]:
 
 
 def _findings(fact: Fact, story: Story, sentence: Sentence) -> list[tuple[str, bool]]:
-    text = lexicon.digits(_tagged(fact, story, sentence))
+    text = _tagged(fact, story, sentence)
     if "§s" not in text and "§y" not in text:
         return []
+    text = lexicon.digits(text)
     doubtful = unreal(text) or (fact.kind in TIMED and bool(PAST.search(text)))
     found = [(words, right) for words, right in said(fact, text) if right or not doubtful]
     if not doubtful:
@@ -85,8 +90,13 @@ def _tagged(fact: Fact, story: Story, sentence: Sentence) -> str:
 def _tag_event(text: str, names: Sequence[str], tag: str) -> str:
     """Mark an event where all its content words stand near each other."""
     for name in names:
-        words = [w for w in re.findall(r"[\w'’-]{3,}", name) if w.lower() not in ("the", "and", "for")]
-        spots = [re.search(rf"\b{re.escape(w[: max(4, len(w) - 2)])}\w*", text, re.IGNORECASE) for w in words]
+        words = [
+            w for w in re.findall(r"[\w'’-]{3,}", name) if w.lower() not in ("the", "and", "for")
+        ]
+        spots = [
+            re.search(rf"\b{re.escape(w[: max(4, len(w) - 2)])}\w*", text, re.IGNORECASE)
+            for w in words
+        ]
         hits = [spot for spot in spots if spot]
         if words and len(hits) == len(words):
             start, end = min(h.start() for h in hits), max(h.end() for h in hits)

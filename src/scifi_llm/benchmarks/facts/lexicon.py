@@ -113,7 +113,9 @@ FAMILIES: dict[str, dict[str, str]] = {
         "autumn": "autumn fall",
         "winter": "winter midwinter",
     },
-    "weekday": {d: d for d in "monday tuesday wednesday thursday friday saturday sunday".split(" ")},
+    "weekday": {
+        d: d for d in "monday tuesday wednesday thursday friday saturday sunday".split(" ")
+    },
     "month": {
         m: m
         for m in (

@@ -48,6 +48,7 @@ STOP_NAMES = frozenset(
     "August September October November December".split(" ")
 )
 CAPITAL = re.compile(r"[A-ZÀ-Þ][\w’'-]*\w")
+THINGS = ("location", "date", "measure", "label", "order")
 BACK = 3  # sentences that a pronoun looks back
 
 
@@ -114,7 +115,11 @@ def name_forms(names: Iterable[str]) -> list[str]:
         plain = re.sub(r"^(?:the|a|an|her|his|my|our|their)\s+", "", plain, flags=re.IGNORECASE)
         forms.append(plain)
         words = plain.split()
-        if len(words) in (2, 3) and all(w[0].isupper() for w in words) and not re.match("the ", name, re.I):
+        if (
+            len(words) in (2, 3)
+            and all(w[0].isupper() for w in words)
+            and not re.match("the ", name, re.I)
+        ):
             forms += [words[0], words[-1]]
     return sorted(dict.fromkeys(f for f in forms if len(f) > 1 or f == "I"), key=len, reverse=True)
 
@@ -136,7 +141,8 @@ class Story:
 
     def _subjects(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
-            self._add_subject(fact.subject, fact.aliases, fact.gender)
+            thing = "n" if fact.kind in THINGS and not fact.gender else fact.gender
+            self._add_subject(fact.subject, fact.aliases, thing)
             if fact.kind == "relation":
                 self._add_subject(fact.other, tuple(fact.extra.get("of_aliases", ())), "")
 
@@ -187,8 +193,12 @@ class Story:
             shown = next(n for k in keys for n in self.entities[k].names if n.lower() == name)
             flags = 0 if shown[0].isupper() else re.IGNORECASE
             body = re.escape(shown).replace(r"\ ", r"\s+")
-            rule = re.compile(rf"(?<![\w-])(?:(?:[Tt]he) )?{body}(?:['’]s|(?<=s)['’](?=\s))?(?![\w-])", flags)
-            made.append((rule, next(iter(keys)) if len(keys) == 1 else "?" + "|".join(sorted(keys))))
+            rule = re.compile(
+                rf"(?<![\w-])(?:(?:[Tt]he) )?{body}(?:['’]s|(?<=s)['’](?=\s))?(?![\w-])", flags
+            )
+            made.append(
+                (rule, next(iter(keys)) if len(keys) == 1 else "?" + "|".join(sorted(keys)))
+            )
         return made
 
     def _find_names(self, sentence: Sentence) -> None:
@@ -209,12 +219,18 @@ class Story:
             for span in people:
                 entity, rest = self.entities[span.entity], sentence.text[span.end :]
                 before = sentence.text[: span.start]
-                if re.match(rf",? {ACTING}\b", rest) or re.search(rf"{SAYING} $|{TITLES} $", before, re.I):
+                if re.match(rf",? {ACTING}\b", rest) or re.search(
+                    rf"{SAYING} $|{TITLES} $", before, re.I
+                ):
                     entity.person = True
                 for title, gender in ((FEMALE_TITLE, "f"), (MALE_TITLE, "m")):
                     votes[span.entity][gender] += 5 * bool(title.search(before))
             if len({s.entity for s in people}) == 1:
-                for word in re.findall(r"\b(?:he|him|his|himself|she|her|herself)\b", sentence.text[people[0].end :], re.I):
+                for word in re.findall(
+                    r"\b(?:he|him|his|himself|she|her|herself)\b",
+                    sentence.text[people[0].end :],
+                    re.I,
+                ):
                     votes[people[0].entity][PRONOUNS[word.lower()]] += 1
         for key, entity in self.entities.items():
             m, f = votes[key]["m"], votes[key]["f"]
@@ -222,7 +238,12 @@ class Story:
             if not entity.gender and m != f and max(m, f) >= 2 * min(m, f):
                 entity.gender = "m" if m > f else "f"
             name = entity.names[0].split()[0] if entity.names else ""
-            if not entity.gender and entity.person and name[:1].isupper() and FEMALE_END.search(name):
+            if (
+                not entity.gender
+                and entity.person
+                and name[:1].isupper()
+                and FEMALE_END.search(name)
+            ):
                 entity.gender = "f"
 
     def _resolve(self) -> None:
@@ -239,7 +260,9 @@ class Story:
             self._first_and_second(sentence, speakers.get(sentence.paragraph, ""), state)
             opened[sentence.paragraph] = state + sentence.text
 
-    def _settle(self, span: Span, sentence: Sentence, history: list[tuple[Sentence, list[Span]]]) -> Span:
+    def _settle(
+        self, span: Span, sentence: Sentence, history: list[tuple[Sentence, list[Span]]]
+    ) -> Span:
         """A name that several share means the one of them that was named last."""
         if not span.entity.startswith("?"):
             return span
@@ -250,21 +273,27 @@ class Story:
         for _, spans in reversed(history[-30:]):
             for earlier in spans:
                 if earlier.entity in keys:
-                    return Span(span.start, span.end, earlier.entity, span.possessive, False, span.quoted)
+                    return Span(
+                        span.start, span.end, earlier.entity, span.possessive, False, span.quoted
+                    )
         return Span(span.start, span.end, "", span.possessive, False, span.quoted)
 
     def _pronouns(
         self, sentence: Sentence, spans: list[Span], history: list[tuple[Sentence, list[Span]]]
     ) -> list[Span]:
         found = list(spans)
-        for word in re.finditer(r"\b(he|him|his|himself|she|her|hers|herself|its|it)\b", sentence.text, re.I):
+        for word in re.finditer(
+            r"\b(he|him|his|himself|she|her|hers|herself|its|it)\b", sentence.text, re.I
+        ):
             gender = PRONOUNS[word[1].lower()]
             earlier = [s for s in found if s.end <= word.start() and s.entity and not s.quoted]
             inside = quoted(sentence.text, word.start())
             key = "" if inside else self._choose(gender, earlier, True, sentence, history)
             after = sentence.text[word.end() :]
             owner = word[1].lower() in ("his", "its") or (
-                word[1].lower() == "her" and bool(re.match(r" [a-z][\w-]+", after)) and not NOT_OWNED.match(after)
+                word[1].lower() == "her"
+                and bool(re.match(r" [a-z][\w-]+", after))
+                and not NOT_OWNED.match(after)
             )
             found.append(Span(word.start(), word.end(), key, owner, True, inside))
             found.sort(key=lambda s: s.start)
@@ -285,17 +314,25 @@ class Story:
                 return keys[0]
             if keys:
                 # Two could be meant: the one that the sentence before begins with, for a beginning.
-                return keys[0] if place == 1 and not earlier and len(sure) != 1 and _begins(row, keys[0]) else ""
+                return (
+                    keys[0]
+                    if place == 1 and not earlier and len(sure) != 1 and _begins(row, keys[0])
+                    else ""
+                )
         return ""
 
     def _fits(self, key: str, gender: str) -> bool:
         entity = self.entities[key]
         if gender == "n":
             return entity.subject and not entity.person and entity.gender in ("", "n")
-        return entity.gender in ("", gender) and (entity.person or entity.subject) and entity.gender != "n"
+        return (
+            entity.gender in ("", gender)
+            and (entity.person or entity.subject)
+            and entity.gender != "n"
+        )
 
     def _note_speaker(self, sentence: Sentence, speakers: dict[int, str]) -> None:
-        if sentence.paragraph in speakers or not re.search("[\"“”]", sentence.text):
+        if sentence.paragraph in speakers or not re.search('["“”]', sentence.text):
             if sentence.paragraph in speakers or not any(s.entity for s in sentence.spans):
                 return
         for span in sentence.spans:
@@ -305,26 +342,30 @@ class Story:
             if re.match(rf" (?:\w+ly )?{SAYING}\b", after) or re.search(rf"\b{SAYING} $", before):
                 speakers[sentence.paragraph] = span.entity
                 return
-        if re.search("[\"“”]", sentence.text):
-            people = list(dict.fromkeys(s.entity for s in sentence.spans if s.entity and not s.quoted))
+        if re.search('["“”]', sentence.text):
+            people = list(
+                dict.fromkeys(s.entity for s in sentence.spans if s.entity and not s.quoted)
+            )
             if len(people) == 1:
                 speakers[sentence.paragraph] = people[0]
 
     def _first_and_second(self, sentence: Sentence, speaker: str, state: str) -> None:
-        narrator = next((e.key for e in self.entities.values() if {"I", "narrator"} & set(e.names)), "")
+        narrator = next(
+            (e.key for e in self.entities.values() if {"I", "narrator"} & set(e.names)), ""
+        )
         named = [s for s in sentence.spans if s.entity and s.quoted and not s.pronoun]
         called = [s for s in named if re.match(r"\s*[,.!?;]", sentence.text[s.end :])
                   and re.search(r"(?:^|[,\"“.!?]\s*)$", sentence.text[: s.start])]  # fmt: skip
         taken = {s.start for s in sentence.spans}
-        for word in re.finditer(r"\b(I|my|me|you|your)\b", sentence.text):
+        for word in re.finditer(r"\b(I|[Mm]y|[Mm]e|[Yy]ou|[Yy]our)\b", sentence.text):
             if word.start() in taken:
                 continue
             inside = quoted(sentence.text, word.start(), state)
-            if word[1] in ("you", "your"):
+            if word[1].lower() in ("you", "your"):
                 key = called[0].entity if inside and called else ""
             else:
                 key = speaker if inside else narrator
-            owner = word[1] in ("my", "your")
+            owner = word[1].lower() in ("my", "your")
             sentence.spans.append(Span(word.start(), word.end(), key, owner, True, inside))
         sentence.spans.sort(key=lambda s: s.start)
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,9 +125,15 @@ def _fact(entry: Any, name: str, where: str) -> Fact:
             _texts(entry.get("aliases") or entry.get("alias")),
             _texts(entry.get("synonyms")),
             _texts(wrong),
-            str(entry.get("gender") or entry.get("pronoun") or "")[:1].lower().replace("s", "f").replace("h", "m").replace("i", "n"),
+            _gender(entry),
         )
     )
+
+
+def _gender(entry: dict[str, Any]) -> str:
+    word = str(entry.get("gender") or entry.get("pronoun") or entry.get("pronouns") or "").lower()
+    first = {"f": "f", "s": "f", "w": "f", "m": "m", "h": "m", "n": "n", "i": "n"}
+    return first.get(word[:1], "")
 
 
 NAME = r"(?:(?:The|the) )?[A-ZÀ-Þ][\w'’-]*(?: (?:[A-ZÀ-Þ][\w'’-]*|of|the)(?= [A-ZÀ-Þ]|\b))*"
@@ -136,18 +143,18 @@ def _from_statement(text: str) -> dict[str, str]:
     """Subject, attribute and value of one simple sentence."""
     text = text.strip().rstrip(".")
     rules = (
-        (rf"(?P<s>.+?)(?:'s|’s?) (?P<a>eyes|hair|[\w ]+?) (?:is|are|was|were) (?P<v>.+)", None),
-        (rf"(?P<s>.+?) (?:has|had) (?P<v>.+?) (?P<a>eyes|hair|skin|beard)", None),
-        (rf"(?P<s>.+?) (?:is|was) (?P<v>[\w-]+)(?: years old| years of age)$", "age"),
-        (rf"(?P<s>.+?) (?:is|was) (?P<v>dead|alive|still alive|killed|deceased)\b.*", "status"),
-        (rf"(?P<s>.+?) (?P<v>died|survived)\b.*", "status"),
-        (rf"(?P<s>.+?) (?:was born|grew up|comes|came|is|was|hails) (?:in|on|at|from) (?P<v>.+)", "birthplace"),
-        (rf"(?P<s>.+?) (?:lives|lived) (?:in|on|at) (?P<v>.+)", "home"),
-        (rf"(?P<s>.+?) (?:happened|took place|began|ended|was signed|was founded|sailed) (?:in|on) (?P<v>.+)", "date"),
-        (rf"(?P<s>.+?) (?:happened|took place|came) (?P<a>before|after) (?P<v>.+)", None),
-        (rf"(?P<s>.+?) (?:has|had|carries|carried) (?P<v>(?:a crew of )?[\w-]+) ?(?P<a>[\w ]*)", None),
-        (rf"(?P<s>.+?) (?:is|was) (?:called|named) (?P<v>.+)", "name"),
-        (rf"(?P<s>.+?) (?:is|was|are|were) (?:an? |the )?(?P<v>.+)", ""),
+        (r"(?P<s>.+?)(?:'s|’s?) (?P<a>eyes|hair|[\w ]+?) (?:is|are|was|were) (?P<v>.+)", None),
+        (r"(?P<s>.+?) (?:has|had) (?P<v>.+?) (?P<a>eyes|hair|skin|beard)", None),
+        (r"(?P<s>.+?) (?:is|was) (?P<v>[\w-]+)(?: years old| years of age)$", "age"),
+        (r"(?P<s>.+?) (?:is|was) (?P<v>dead|alive|still alive|killed|deceased)\b.*", "status"),
+        (r"(?P<s>.+?) (?P<v>died|survived)\b.*", "status"),
+        (r"(?P<s>.+?) (?:was born|grew up|comes|came|is|was|hails) (?:in|on|at|from) (?P<v>.+)", "birthplace"),
+        (r"(?P<s>.+?) (?:lives|lived) (?:in|on|at) (?P<v>.+)", "home"),
+        (r"(?P<s>.+?) (?:happened|took place|began|ended|was signed|was founded|sailed) (?:in|on) (?P<v>.+)", "date"),
+        (r"(?P<s>.+?) (?:happened|took place|came) (?P<a>before|after) (?P<v>.+)", None),
+        (r"(?P<s>.+?) (?:has|had|carries|carried) (?P<v>(?:a crew of )?[\w-]+) ?(?P<a>[\w ]*)", None),
+        (r"(?P<s>.+?) (?:is|was) (?:called|named) (?P<v>.+)", "name"),
+        (r"(?P<s>.+?) (?:is|was|are|were) (?:an? |the )?(?P<v>.+)", ""),
     )  # fmt: skip
     for rule, attribute in rules:
         found = re.fullmatch(rule, text)
@@ -175,27 +182,54 @@ def typed(fact: Fact) -> Fact:
 
     if re.search(r"\b(?:before|after|order|precedes|follows)\b", attribute) and number is None:
         return made("order", other=fact.value)
-    if re.search(r"\b(?:relation\w*|kin|family)\b", attribute) or lexicon.group_of("kin", attribute.split(" ")[0] if attribute else ""):
+    if re.search(r"\b(?:relation\w*|kin|family)\b", attribute) or lexicon.group_of(
+        "kin", attribute.split(" ")[0] if attribute else ""
+    ):
         return _relation(fact, attribute) or made("other")
     if _relation_value(value):
         return _relation(fact, attribute) or made("other")
-    if (family != "marriage" and re.search(r"\b(?:status|fate|dead|alive|living|vital)\b", attribute)) or value in ("dead", "alive", "deceased", "killed"):
-        dead = bool(re.search(r"\b(?:dead|died|killed|deceased|perished|lost|murdered|drowned|false|no)\b", value))
+    if (
+        family != "marriage"
+        and re.search(r"\b(?:status|fate|dead|alive|living|vital)\b", attribute)
+    ) or value in ("dead", "alive", "deceased", "killed"):
+        dead = bool(
+            re.search(
+                r"\b(?:dead|died|killed|deceased|perished|lost|murdered|drowned|false|no)\b", value
+            )
+        )
         return made("status", group="dead" if dead else "alive")
     if re.search(r"\bage\b|\byears old\b|\bhow old\b", attribute) and number is not None:
         return made("age")
     if family == "colour" or re.search(COLOUR, attribute):
-        nouns = [w for w in re.findall(r"[a-z]+", attribute) if not re.fullmatch(COLOUR + "|of|the|her|his|its", w)]
-        nouns += [w for w in re.findall(r"\b(?:eyes?|hair|beard|skin|fur|coat)\b", value) if w not in nouns]
+        nouns = [
+            w
+            for w in re.findall(r"[a-z]+", attribute)
+            if not re.fullmatch(COLOUR + "|of|the|her|his|its", w)
+        ]
+        nouns += [
+            w
+            for w in re.findall(r"\b(?:eyes?|hair|beard|skin|fur|coat)\b", value)
+            if w not in nouns
+        ]
         if nouns and family == "colour":
             return made("colour", nouns=tuple(nouns))
     if family in ("rank", "job") and not re.search(r"\bname\b", attribute):
         return made("rank")
-    if re.search(r"\b(?:sur|last|family|full|first)? ?name\b|\bcalled\b|\btitle\b", attribute) and not numbers:
+    if (
+        re.search(r"\b(?:sur|last|family|full|first)? ?name\b|\bcalled\b|\btitle\b", attribute)
+        and not numbers
+    ):
         return made("name")
-    if re.search(r"\b(?:date|year|day|when|month|season|time|born on|birthday|founded|signed|launched)\b", attribute):
+    if re.search(
+        r"\b(?:date|year|day|when|month|season|time|born on|birthday|founded|signed|launched)\b",
+        attribute,
+    ):
         return made("date")
-    if re.search(r"\b(?:location|place|position|where|orbit|site)\b", attribute) and number is None and re.search(r"[A-ZÀ-Þ]", fact.value):
+    if (
+        re.search(r"\b(?:location|place|position|where|orbit|site)\b", attribute)
+        and number is None
+        and re.search(r"[A-ZÀ-Þ]", fact.value)
+    ):
         return made("location")
     if re.search(rf"\b(?:{PLACE_WORDS})\b", attribute) and re.search(r"[A-ZÀ-Þ]", fact.value):
         return made("place")
@@ -204,16 +238,33 @@ def typed(fact: Fact) -> Fact:
     return made("other")
 
 
-def _numeric(fact: Fact, attribute: str, made: Any) -> Fact:
+def _numeric(fact: Fact, attribute: str, made: Callable[..., Fact]) -> Fact:
     words = r"(?:number|count|size|amount|how|many|of|the|total|in|on|a|an|is|her|his|its)"
     label = re.match(r"([A-Z][a-z]+|[a-z]+) (\d+|[a-z-]+)$", fact.value)
-    if label and label[1].lower() in ("deck", "berth", "room", "cabin", "dock", "level", "gate", "sector", "bay", "floor", "block", "cell"):
+    if label and label[1].lower() in (
+        "deck",
+        "berth",
+        "room",
+        "cabin",
+        "dock",
+        "level",
+        "gate",
+        "sector",
+        "bay",
+        "floor",
+        "block",
+        "cell",
+    ):
         return made("label", nouns=(label[1].lower(),))
     rest = re.sub(r"^(?:about|some|exactly|a crew of)\s+", "", lexicon.digits(fact.value).lower())
     after = re.match(r"\d+(?:\.\d+)?[ -]?([a-z]+)", rest)
     nouns = [w for w in re.findall(r"[a-z]+", attribute) if not re.fullmatch(words, w)]
     if after and after[1] not in nouns and after[1] not in ("in", "of", "and", "or", "years"):
-        return made("measure", nouns=(after[1],)) if after[1] in MEASURES else made("count", nouns=(after[1], *nouns))
+        return (
+            made("measure", nouns=(after[1],))
+            if after[1] in MEASURES
+            else made("count", nouns=(after[1], *nouns))
+        )
     if after and after[1] in MEASURES:
         return made("measure", nouns=(after[1],))
     return made("count", nouns=tuple(nouns))
@@ -241,19 +292,26 @@ def _relation(fact: Fact, attribute: str) -> Fact | None:
     found = _OF.fullmatch(fact.value.strip(". "))
     data = dict(fact.__dict__)
     kind = {"kind": "relation", "family": "kin"}
+    shown = {"subject": fact.subject, "value": fact.value}
     if found:
         group = lexicon.group_of("kin", found["k"] or found["k2"])
-        return Fact(**{**data, **kind, "group": group, "other": (found["o"] or found["o2"]).strip()})
-    plain = re.fullmatch(rf"(?P<o>.+?) is (?:his|her|its|their) (?:\w+ )?(?P<k>{KIN})", fact.value.strip(". "))
+        return Fact(
+            **{**data, **kind, "group": group, "other": (found["o"] or found["o2"]).strip()}
+        )
+    plain = re.fullmatch(
+        rf"(?P<o>.+?) is (?:his|her|its|their) (?:\w+ )?(?P<k>{KIN})", fact.value.strip(". ")
+    )
     if plain:
         group = lexicon.group_of("kin", plain["k"])
         return Fact(**{**data, **kind, "group": group, "subject": plain["o"], "aliases": (),
-                       "other": fact.subject, "extra": {"of_aliases": fact.aliases}})  # fmt: skip
+                       "other": fact.subject, "extra": {"of_aliases": fact.aliases, **shown}})  # fmt: skip
     to = re.search(r"\b(?:to|with|of) (?P<o>.+)$", re.sub(r"[_-]+", " ", fact.attribute))
     if to and (group := lexicon.group_of("kin", fact.value)):
         return Fact(**{**data, **kind, "group": group, "other": to["o"].strip()})
-    group = lexicon.group_of("kin", attribute.split(" ")[-1]) or lexicon.group_of("kin", attribute.split(" ")[0])
+    group = lexicon.group_of("kin", attribute.split(" ")[-1]) or lexicon.group_of(
+        "kin", attribute.split(" ")[0]
+    )
     if group:  # the subject's brother is the value
         return Fact(**{**data, **kind, "group": group, "subject": fact.value, "aliases": (),
-                       "other": fact.subject, "extra": {"of_aliases": fact.aliases}})  # fmt: skip
+                       "other": fact.subject, "extra": {"of_aliases": fact.aliases, **shown}})  # fmt: skip
     return None

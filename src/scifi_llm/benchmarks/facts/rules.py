@@ -13,7 +13,7 @@ from . import lexicon
 from .model import KIN, MEASURES, Fact
 
 Finding = tuple[str, bool]
-NOT = r"(?:\bnot\b|n['’]t\b|\bnever\b|\bno longer\b|\bneither\b|\bnor\b|\bhardly\b|\bwithout\b|\binstead of\b|\brather than\b|\banything but\b|\bfar from\b)"  # noqa: E501
+NOT = r"(?:\bnot\b|n['’]t\b|\bnever\b|\bno longer\b|\bneither\b|\bnor\b|\bhardly\b|\bwithout\b|\binstead of\b|\brather than\b|\banything but\b|\bfar from\b)"
 BE = r"(?:is|are|was|were|'s|’s|be|been|being|looked|seemed|shone|gleamed|glowed|remained|stayed|turned out)"
 NAMEY = r"(?-i:[A-ZÀ-Þ][\w’'-]*(?:(?: of| the)* [A-ZÀ-Þ][\w’'-]*)*)"
 # Between `her` and `brown eyes`: whose eyes they are, if not hers.
@@ -24,7 +24,8 @@ UNREAL = re.compile(
     r"\bif\b|\bas if\b|\bas though\b|\bwish(?:ed|es)?\b|\bdream(?:ed|t|s)?\b|\bimagin\w+|\bpretend\w*|"
     r"\bsuppos\w+|\bwould have\b|\bcould have\b|\bmight have\b|\bmight be\b|\bmust have been\b|\brumou?r\w*|\blie[ds]?\b|"
     r"\bmistak\w+|\bwrongly\b|\bmistook\b|\bsaid to be\b|\bpeople said\b|\bwonder\w*|\bwhether\b|\bdyed?\b|\bwig\b|"
-    r"\bcontact lens\w*|\bpainted\b|\bdisguise\w*|\bno one could\b|\bperhaps\b|\bmaybe\b|\bcould be\b|\bused to\b|\bunless\b",
+    r"\bcontact lens\w*|\bpainted\b|\bdisguise\w*|\bno one could\b|\bperhaps\b|\bmaybe\b|\bcould be\b|\bused to\b|\bunless\b|\bas soon as\b|"
+    r"\bfear(?:ed|s)?\b|\bproof\b|\bfelt sure\b|\bbeliev\w+ (?:that|him|her|them|§)|\bthreat\w*|\bwarn\w*|\bexpect\w*",
     re.IGNORECASE,
 )
 PAST = re.compile(
@@ -69,9 +70,11 @@ def _judge(fact: Fact, words: str, negated: bool) -> Finding | None:
 def colour(fact: Fact, text: str) -> Iterator[Finding]:
     """Colour of a part: before the noun, behind a verb, or joined (brown-eyed)."""
     nouns = [re.escape(noun.rstrip("s")) for noun in fact.nouns]
-    noun = rf"(?:{'|'.join(nouns)}|gaze|irises)s?" if "eye" in nouns else rf"(?:{'|'.join(nouns)})s?"
+    noun = (
+        rf"(?:{'|'.join(nouns)}|gaze|irises)s?" if "eye" in nouns else rf"(?:{'|'.join(nouns)})s?"
+    )
     hue = lexicon.pattern("colour")
-    forms = (
+    forms: tuple[str, ...] = (
         rf"§s's (?P<m>(?:[\w'’-]+,? (?:and )?){{0,4}}?(?P<c>{hue})(?:,? (?:and )?[\w-]+){{0,2}}?) {noun}\b",
         rf"§s's {GAP % 3}{noun}(?P<m>,? (?:[\w'’-]+ ){{0,2}}?(?:that |which )?(?:{BE}|had gone|went|turned|,)(?:(?! §|'s )[^.;!?§]){{0,28}}?)\b(?P<c>{hue})\b",
         rf"§s (?:has|had|have)(?P<m>) (?:§s's )?(?:[\w'’-]+ ){{0,3}}?{noun}(?:,|:| that were)[^.;!?§]{{0,28}}?\b(?P<c>{hue})\b",
@@ -90,7 +93,14 @@ def colour(fact: Fact, text: str) -> Iterator[Finding]:
         for found in re.finditer(form, text, re.IGNORECASE):
             if not form.startswith("§s (?:has") and re.search(OWNED, found["m"]):
                 continue
-            made = _judge(fact, found["c"], denied(found["m"]) or bool(re.search(r"\bnot\b", text[max(0, found.start("c") - 12) : found.start("c")])))
+            made = _judge(
+                fact,
+                found["c"],
+                denied(found["m"])
+                or bool(
+                    re.search(r"\bnot\b", text[max(0, found.start("c") - 12) : found.start("c")])
+                ),
+            )
             if made and not re.search(r"\bas\s*$|\blike\b", found["m"] or ""):
                 yield made
 
@@ -99,28 +109,32 @@ def age(fact: Fact, text: str) -> Iterator[Finding]:
     """Age in years: at 36, aged 36, was 36, 36-year-old, in her thirties, 36th birthday."""
     assert fact.number is not None
     end = r"(?= years? old| years of age|[,.;!?:”\"—–-]|$| now\b| and\b| when\b| that\b| this\b| but\b| or\b| today\b| last\b| in (?:spring|summer|autumn|winter|march))"
-    forms = (
+    forms: tuple[str, ...] = (
         rf"§s (?:{BE}|turned|had turned|had just turned|has turned|is now|was now|would be|reached|had reached)(?P<m> (?:not |only |just |barely |all of |now |already |still )*)(?P<n>\d{{1,3}}){end}",
-        rf"§s(?:,| was| is)? (?:a |an )?aged? (?:of )?(?P<m>)(?P<n>\d{{1,3}})\b",
+        r"§s(?:,| was| is)? (?:a |an )?aged? (?:of )?(?P<m>)(?P<n>\d{1,3})\b",
         r"§s's (?P<m>)(?P<n>\d{1,3}) years (?!of (?:service|work|sailing|travel|experience))(?!in|at|on|as|with)\b",
-        rf"§s, (?P<m>(?:now |only |barely |just )*)(?P<n>\d{{1,3}})(?: years old)?,",
-        rf"\b(?:[Aa]t|[Aa]ged|[Aa]t the age of) (?P<m>)(?P<n>\d{{1,3}}),? §s\b",
+        r"§s, (?P<m>(?:now |only |barely |just )*)(?P<n>\d{1,3})(?: years old)?,",
+        r"\b(?:[Aa]t|[Aa]ged|[Aa]t the age of) (?P<m>)(?P<n>\d{1,3}),? §s\b",
         rf"§s\b[^.;!?§]{{0,30}}? at (?:the age of )?(?P<m>)(?P<n>\d{{2,3}}){end}(?! years)",
-        rf"(?P<n>\d{{1,3}})[- ]years?[- ]old (?P<m>)(?:[\w-]+ )?§s\b",
+        r"(?P<n>\d{1,3})[- ]years?[- ]old (?P<m>)(?:[\w-]+ )?§s\b",
         rf"§s,? (?:{BE} )?(?P<m>(?:not )?)(?:an? |the )?(?:[\w-]+ )?(?P<n>\d{{1,3}})[- ]years?[- ]old\b",
-        rf"§s's (?P<m>)(?P<n>\d{{1,3}})th birthday (?:had (?:come|been|passed)|was (?:last|behind|past))",
-        rf"§s's (?P<m>)age(?:,| was| is| of) (?P<n>\d{{1,3}})\b",
-        rf"§s (?:had|has) (?P<m>)(?P<n>\d{{1,3}}) years behind",
+        r"§s's (?P<m>)(?P<n>\d{1,3})th birthday (?:had (?:come|been|passed)|was (?:last|behind|past))",
+        r"§s's (?P<m>)age(?:,| was| is| of) (?P<n>\d{1,3})\b",
+        r"§s (?:had|has) (?P<m>)(?P<n>\d{1,3}) years behind",
     )
     for form in forms:
         for found in re.finditer(form, text, re.IGNORECASE):
             after = text[found.end("n") :]
             if re.match(r"(?:st|nd|rd|th)\b", after) and "birthday" not in after:
                 continue
-            if re.match(r" (?:minutes|hours|days|weeks|months|metres|meters|paces|seconds|men)\b", after):
+            if re.match(
+                r" (?:minutes|hours|days|weeks|months|metres|meters|paces|seconds|men)\b", after
+            ):
                 continue
             right = int(found["n"]) == fact.number
-            early = "[Aa]t|" in form and re.match(r",? §s (?:had|could already|could still)\b", after)
+            early = "[Aa]t|" in form and re.match(
+                r",? §s (?:had|could already|could still)\b", after
+            )
             child = int(found["n"]) < 16 and fact.number >= 18  # a memory, as a rule
             if not right and (early or child):
                 continue  # at nineteen she had signed: an earlier time
@@ -129,7 +143,11 @@ def age(fact: Fact, text: str) -> Iterator[Finding]:
                     yield f"not {found['n']}", False
                 continue
             yield found["n"], right
-    for found in re.finditer(r"§s\b[^.;!?§]{0,40}?\bin §s's (?:early |mid |late |middle )?(\w+ties)\b", text, re.IGNORECASE):
+    for found in re.finditer(
+        r"§s\b[^.;!?§]{0,40}?\bin §s's (?:early |mid |late |middle )?(\w+ties)\b",
+        text,
+        re.IGNORECASE,
+    ):
         decade = lexicon.TENS.get(found[1].lower().replace("ies", "y"), 0)
         if decade:
             yield found[1], decade <= fact.number < decade + 10
@@ -139,16 +157,22 @@ def count(fact: Fact, text: str) -> Iterator[Finding]:
     """How many of something the subject has. Parts of a number (three of the crew) do not count."""
     words = {"crew": "crew(?:men|members)?|hands|souls|men and women|people aboard|sailors", "ship": "ships?|vessels?|hulls?",
              "child": "child(?:ren)?|kids?", "moon": "moons?|satellites?", "brother": "brothers?", "sister": "sisters?"}  # fmt: skip
-    stems = [noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun for noun in fact.nouns]
+    stems = [
+        noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun for noun in fact.nouns
+    ]
     stems = ["child" if stem == "children" else stem for stem in stems]
-    noun = "(?:" + "|".join(words.get(stem, re.escape(stem) + r"(?:s|es)?") for stem in stems) + ")" if stems else "[a-z]+"
+    noun = (
+        "(?:" + "|".join(words.get(stem, re.escape(stem) + r"(?:s|es)?") for stem in stems) + ")"
+        if stems
+        else "[a-z]+"
+    )
     has = (
         r"(?:has|had|have|carries|carried|carrying|holds|held|counts|counted|numbers|numbered|comprises|comprised|"
         r"consisted of|with|sailed with|boasts|boasted|keeps|kept|owned|owns|needed|mounts|mounted|wore|raised|bore|was left with|lost|sent|(?:is|was|were|are)(?: crewed by| home to| made up of)?)"
     )
     tail = r"(?! of (?:the|her|his|its|their|them|these|those|us)\b)(?! more\b)(?! other\b)"
     number = r"(?P<n>\d{1,6})(?!th)(?![:.]\d)"
-    forms = (
+    forms: tuple[str, ...] = (
         rf"§s(?:'s [\w-]+)?,? (?:{GAP % 2}){has}(?P<m> (?:not |only |just |exactly |about |some |all |a |a total of )*)(?:crew of )?{number}{tail} (?:[\w'’-]+ ){{0,2}}?{noun}\b",
         rf"§s's (?P<m>(?:not )?){number} (?:[\w'’-]+ ){{0,2}}?{noun}\b",
         rf"\b{number}{tail} (?:[\w'’-]+ ){{0,1}}?{noun} (?P<m>)(?:of|in|on|aboard|orbit(?:s|ed|ing)?|around|circled?|serv(?:e|ed|ing) (?:on|aboard)|belong(?:ed|ing)? to|manned|crewed) (?:the )?§s",
@@ -162,7 +186,9 @@ def count(fact: Fact, text: str) -> Iterator[Finding]:
     for form in forms:
         for found in re.finditer(form, text, re.IGNORECASE):
             before = text[max(0, found.start("n") - 14) : found.start("n")]
-            if re.search(r"\b(?:another|other|first|last|next|these|those|deck|berth|room|chapter) $", before):
+            if re.search(
+                r"\b(?:another|other|first|last|next|these|those|deck|berth|room|chapter) $", before
+            ):
                 continue
             right = int(found["n"]) == fact.number
             if denied(found["m"] or ""):
@@ -181,13 +207,38 @@ def measure(fact: Fact, text: str) -> Iterator[Finding]:
         r"\b(?:long|tall|high|wide|deep|thick|across|away|heavy|weigh\w*|measure\w*|last(?:s|ed)?|took|takes?|"
         r"take|distance|length|stretch\w*|spann\w*|through|from|is|was|were|are|ran|burned|burnt|rose|of)\b|-", text):  # fmt: skip
         return
-    words = [w for w in re.findall(r"[a-z]+", fact.attribute.lower()) if w not in ("the", "of", "in", "a", "and")]
+    words = [
+        w
+        for w in re.findall(r"[a-z]+", fact.attribute.lower())
+        if w not in ("the", "of", "in", "a", "and")
+    ]
     if "§s" not in text:
         return
-    for found in re.finditer(rf"(?P<m>\bnot |\bnever )?(?:\w+ )?\b(?P<n>\d{{1,7}})(?:[- ]\w+)?[- ]{unit}s?\b", text, re.IGNORECASE):
-        between = re.split(r"§s", text[: found.start("n")])[-1] if "§s" in text[: found.start("n")] else text[found.end() :].split("§s")[0]
-        if len(between) > 60 or re.search(r"[;!?.]", between) or re.search(r"\b(?:after|before|later|ago|for the (?:last|past|next)|within|every|another|in (?:the )?(?:last|next))\b", text[max(0, found.start() - 22) : found.end() + 8], re.IGNORECASE):
-            if not re.search(rf"\b(?:{'|'.join(map(re.escape, words)) or 'xx'})\b", text, re.IGNORECASE) or len(between) > 60:
+    for found in re.finditer(
+        rf"(?P<m>\bnot |\bnever )?(?:\w+ )?\b(?P<n>\d{{1,7}})(?:[- ]\w+)?[- ]{unit}s?\b",
+        text,
+        re.IGNORECASE,
+    ):
+        between = (
+            re.split(r"§s", text[: found.start("n")])[-1]
+            if "§s" in text[: found.start("n")]
+            else text[found.end() :].split("§s")[0]
+        )
+        if (
+            len(between) > 60
+            or re.search(r"[;!?.]", between)
+            or re.search(
+                r"\b(?:after|before|later|ago|for the (?:last|past|next)|within|every|another|in (?:the )?(?:last|next))\b",
+                text[max(0, found.start() - 22) : found.end() + 8],
+                re.IGNORECASE,
+            )
+        ):
+            if (
+                not re.search(
+                    rf"\b(?:{'|'.join(map(re.escape, words)) or 'xx'})\b", text, re.IGNORECASE
+                )
+                or len(between) > 60
+            ):
                 continue
         right = int(found["n"]) == fact.number
         if found["m"]:
@@ -201,9 +252,13 @@ def label(fact: Fact, text: str) -> Iterator[Finding]:
     """A numbered place: deck 4, berth 19."""
     noun = fact.nouns[0]
     for found in re.finditer(
-        rf"§s(?P<m>[^.;!?§]{{0,50}}?)\b(?:{noun} (?P<n>\d+)\b(?!th)|the (?P<o>\d+)th {noun})", text, re.IGNORECASE
+        rf"§s(?P<m>[^.;!?§]{{0,50}}?)\b(?:{noun} (?P<n>\d+)\b(?!th)|the (?P<o>\d+)th {noun})",
+        text,
+        re.IGNORECASE,
     ):
-        if re.search(r"\b(?:past|from|to|left|passed|through|below|above|between|towards?)\s*$", found["m"]):
+        if re.search(
+            r"\b(?:past|from|to|left|passed|through|below|above|between|towards?)\s*$", found["m"]
+        ):
             continue
         number = int(found["n"] or found["o"])
         right = number == fact.number
@@ -242,7 +297,7 @@ def place(fact: Fact, text: str) -> Iterator[Finding]:
     for form in forms:
         for found in re.finditer(form, text, re.IGNORECASE):
             value = found["v"]
-            if value.split()[0] in ("I", "The", "Earth's"):
+            if value.split()[0] in ("I", "The", "Mr", "Mrs", "Miss", "Lady", "Lord", "Sir", "Dr"):
                 continue
             right = any(_shares(value, word) for word in right_words)
             if denied(found["m"] or ""):
@@ -264,7 +319,9 @@ def location(fact: Fact, text: str) -> Iterator[Finding]:
     for found in re.finditer(form, text, re.IGNORECASE):
         if re.match(r"['’]", text[found.end() :]):
             continue
-        right = _shares(found["v"], fact.value) or any(_shares(found["v"], s) for s in fact.synonyms)
+        right = _shares(found["v"], fact.value) or any(
+            _shares(found["v"], s) for s in fact.synonyms
+        )
         if denied(found["m"]):
             if right:
                 yield f"not {found['v']}", False
@@ -275,7 +332,7 @@ def location(fact: Fact, text: str) -> Iterator[Finding]:
 def rank(fact: Fact, text: str) -> Iterator[Finding]:
     """Rank or job: title before the name, behind `was`, in apposition."""
     word = lexicon.pattern(fact.family)
-    forms = (
+    forms: tuple[str, ...] = (
         rf"(?<!of )\b(?P<m>)(?P<c>{word}) (?:(?-i:[A-Z][\w'-]+) )?§s\b",
         rf"§s (?:{BE}|became|had become|made)(?P<m> (?:not |never |no |only |still |now )*)(?:an? |the |our |their |its |§\w's |this |that )?(?:[\w'’-]+ ){{0,2}}?(?P<c>{word})\b(?!['’])",
         rf"§s, (?P<m>(?:not )?)(?:an? |the |our |their |its |once )?(?:[\w'’-]+ )?(?:[\w'’-]+ )?(?P<c>{word})(?= (?:of|on|aboard|in|to|who)\b|[,.;:!?])",
@@ -287,10 +344,16 @@ def rank(fact: Fact, text: str) -> Iterator[Finding]:
     )
     for form in forms:
         for found in re.finditer(form, text, re.IGNORECASE):
-            if fact.family == "rank" and re.search(r"\b(?:first|second|petty) $", text[: found.start("c")]) and found["c"].lower() not in ("lieutenant",):
+            if (
+                fact.family == "rank"
+                and re.search(r"\b(?:first|second|petty) $", text[: found.start("c")])
+                and found["c"].lower() not in ("lieutenant",)
+            ):
                 continue
             made = _judge(fact, found["c"], denied(found["m"] or ""))
-            if made and not (re.search(r"\bknew|\bcalled|\btold|\basked|\bwith\b", found["m"] or "")):
+            if made and not (
+                re.search(r"\bknew|\bcalled|\btold|\basked|\bwith\b", found["m"] or "")
+            ):
                 yield made
 
 
@@ -314,7 +377,11 @@ def relation(fact: Fact, text: str) -> Iterator[Finding]:
         for form in forms:
             for found in re.finditer(form, text, re.IGNORECASE):
                 group = lexicon.group_of("kin", found["k"])
-                wants = lexicon.INVERSE.get(fact.group, set()) if inverse or "inv" in found.groupdict() else {fact.group}
+                wants = (
+                    lexicon.INVERSE.get(fact.group, set())
+                    if inverse or "inv" in found.groupdict()
+                    else {fact.group}
+                )
                 right = any(lexicon.same(group, want) for want in wants)
                 if denied(found["m"]):
                     if right:
@@ -324,7 +391,10 @@ def relation(fact: Fact, text: str) -> Iterator[Finding]:
                     yield found["k"], right
     alone = [w for w in ("father", "mother", "husband", "wife") if lexicon.same(w, fact.group)]
     if alone and fact.group != "parent":
-        for found in re.finditer(rf"§y's (?:late |old |dear )?(?:{'|'.join(alone)}),? (?:was |is |called |named |had been )?(?P<v>(?-i:[A-ZÀ-Þ][\w’-]+))", text):
+        for found in re.finditer(
+            rf"§y's (?:late |old |dear )?(?:{'|'.join(alone)}),? (?:was |is |called |named |had been )?(?P<v>(?-i:[A-ZÀ-Þ][\w’-]+))",
+            text,
+        ):
             yield found["v"], _shares(found["v"], fact.subject)
 
 
@@ -363,20 +433,27 @@ def status(fact: Fact, text: str) -> Iterator[Finding]:
         for form in forms:
             for found in re.finditer(form, text, re.IGNORECASE):
                 piece = text[max(0, found.start() - 12) : found.end()]
-                inner = re.sub(r"(?:not|never) (?:died|been killed|dead|drowned|perished)|(?:did not|didn't|had not|hadn't|never) (?:surviv|come|make|live)\w*|(?:is|was|were)(?: not|n't) ", "", piece)
-                if denied(inner) or re.search(r"\b(?:almost|nearly|to|fear of|threat of) ?(?:§s's )?$", piece[: found.start("w") - found.end()]):
+                inner = re.sub(
+                    r"(?:not|never) (?:died|been killed|dead|drowned|perished)|(?:did not|didn't|had not|hadn't|never) (?:surviv|come|make|live)\w*|(?:is|was|were)(?: not|n't) ",
+                    "",
+                    piece,
+                )
+                if denied(inner) or re.search(
+                    r"\b(?:almost|nearly|to|fear of|threat of) ?(?:§s's )?$",
+                    piece[: found.start("w") - found.end()],
+                ):
                     continue
                 yield found["w"], group == fact.group
     if fact.group == "dead" and not MEMORY.search(text):
-        found = re.search(rf"(?:^|[\"”,;.—] ?|\band |\bthen )§s (?:\w+ly )?(?P<w>{ACT})\b", text)
-        if found:
-            yield found["w"], False
+        acts = re.search(rf"(?:^|[\"”,;.—] ?|\band |\bthen )§s (?:\w+ly )?(?P<w>{ACT})\b", text)
+        if acts:
+            yield acts["w"], False
 
 
 def name(fact: Fact, text: str) -> Iterator[Finding]:
     """What the subject is called."""
     value = fact.value.strip("\"“”'*_ ")
-    forms = (
+    forms: tuple[str, ...] = (
         rf"§s,? (?:\w+ )?(?:{BE} |had been )?(?P<m>(?:not )?)(?:called|named|christened|known as|dubbed|baptised) (?:the )?[\"“*_']?(?P<v>{NAMEY})",
         rf"§s's (?:\w+ )?name (?:{BE})(?P<m>(?: not)?) (?:the )?[\"“*_']?(?P<v>{NAMEY})",
         rf"§s, (?P<m>)(?:the )?[\"“*_']?(?P<v>{NAMEY})[\"”*_']?,",
@@ -384,10 +461,12 @@ def name(fact: Fact, text: str) -> Iterator[Finding]:
     )
     if re.search(r"\b(?:sur|last|family)", fact.attribute.lower()):
         first = re.escape(fact.subject.split()[0])
-        forms += (rf"§s (?P<m>)(?P<v>(?-i:[A-ZÀ-Þ][\w’-]+))", rf"\b{first} (?P<m>)(?P<v>(?-i:[A-ZÀ-Þ][\w’-]+))")  # fmt: skip
+        forms += (r"§s (?P<m>)(?P<v>(?-i:[A-ZÀ-Þ][\w’-]+))", rf"\b{first} (?P<m>)(?P<v>(?-i:[A-ZÀ-Þ][\w’-]+))")  # fmt: skip
     for form in forms:
         for found in re.finditer(form, text, re.IGNORECASE):
-            right = _shares(found["v"], value) or any(_shares(found["v"], s) for s in (*fact.synonyms, *fact.aliases))
+            right = _shares(found["v"], value) or any(
+                _shares(found["v"], s) for s in (*fact.synonyms, *fact.aliases)
+            )
             if denied(found["m"]):
                 if right:
                     yield f"not {found['v']}", False
@@ -402,7 +481,12 @@ def date(fact: Fact, text: str) -> Iterator[Finding]:
     value = lexicon.digits(fact.value)
     years = re.findall(r"\b\d{3,4}\b", value)
     if years:
-        found = set(re.findall(r"(?<!-)\b(?:[A-Z]{1,2}\.? ?)?(\d{3,4})\b(?! (?:metres|meters|tons|men|people|credits|kilo|miles|ships|marks|souls|feet))", text))
+        found = set(
+            re.findall(
+                r"(?<!-)\b(?:[A-Z]{1,2}\.? ?)?(\d{3,4})\b(?! (?:metres|meters|tons|men|people|credits|kilo|miles|ships|marks|souls|feet))",
+                text,
+            )
+        )
         if len(found) == 1:
             year = found.pop()
             if denied(text[: text.index(year)][-14:]):
@@ -410,7 +494,9 @@ def date(fact: Fact, text: str) -> Iterator[Finding]:
             yield year, year in years
         return
     for family in ("season", "month", "weekday", "daytime"):
-        group = next((g for w in re.findall(r"\w+", value.lower()) if (g := lexicon.group_of(family, w))), "")
+        group = next(
+            (g for w in re.findall(r"\w+", value.lower()) if (g := lexicon.group_of(family, w))), ""
+        )
         if not group:
             continue
         word = lexicon.pattern(family)
@@ -443,9 +529,14 @@ def order(fact: Fact, text: str) -> Iterator[Finding]:
     between = text[min(s, y) : max(s, y)]
     head = text[: min(s, y)]
     verdict: bool | None = None  # does the one that stands first come first in time?
-    if re.search(r"\b(?:before|preced\w+|earlier than|ahead of|until|led to|ended in|followed by|paved the way)\b", between):
+    if re.search(
+        r"\b(?:before|preced\w+|earlier than|ahead of|until|led to|ended in|followed by|paved the way)\b",
+        between,
+    ):
         verdict = True
-    elif re.search(r"\b(?:after|followed|later than|since|in the wake of|had already|once)\b", between):
+    elif re.search(
+        r"\b(?:after|followed|later than|since|in the wake of|had already|once)\b", between
+    ):
         verdict = False
     elif re.search(r"\b(?:before|prior to|until)\b[^,]*$", head, re.IGNORECASE):
         verdict = False
@@ -454,7 +545,10 @@ def order(fact: Fact, text: str) -> Iterator[Finding]:
     if verdict is None or denied(between):
         return
     said_first = verdict if s < y else not verdict
-    yield between.strip(" ,")[:60].replace("§s", fact.subject).replace("§y", fact.other), said_first == first_s
+    yield (
+        between.strip(" ,")[:60].replace("§s", fact.subject).replace("§y", fact.other),
+        said_first == first_s,
+    )
 
 
 def other(fact: Fact, text: str) -> Iterator[Finding]:
@@ -469,14 +563,26 @@ def other(fact: Fact, text: str) -> Iterator[Finding]:
         else:
             yield clause["v"], True
         return
-    words = [w.rstrip("s") for w in re.findall(r"[a-z]{3,}", fact.attribute.lower()) if w not in ("the", "and")]
-    if fact.family and words and re.search(rf"\b(?:{'|'.join(map(re.escape, words))})\w*", text, re.IGNORECASE):
-        for found in re.finditer(rf"§s(?P<m>[^.;!?§]{{0,60}}?)\b(?P<c>{lexicon.pattern(fact.family)})\b", text, re.IGNORECASE):
+    words = [
+        w.rstrip("s")
+        for w in re.findall(r"[a-z]{3,}", fact.attribute.lower())
+        if w not in ("the", "and")
+    ]
+    if (
+        fact.family
+        and words
+        and re.search(rf"\b(?:{'|'.join(map(re.escape, words))})\w*", text, re.IGNORECASE)
+    ):
+        for found in re.finditer(
+            rf"§s(?P<m>[^.;!?§]{{0,60}}?)\b(?P<c>{lexicon.pattern(fact.family)})\b",
+            text,
+            re.IGNORECASE,
+        ):
             made = _judge(fact, found["c"], denied(found["m"]))
             if made:
                 yield made
     if fact.family == "material":
-        forms = (
+        forms: tuple[str, ...] = (
             rf"§s (?:{BE}|had been)(?P<m> (?:not )?)(?:(?:made|built|carved|forged|cut|cast) )?(?:entirely )?(?:of |from |out of )?(?P<c>{lexicon.pattern('material')})\b",
             rf"\b(?P<m>)(?P<c>{lexicon.pattern('material')}) §s\b",
         )
@@ -486,7 +592,11 @@ def other(fact: Fact, text: str) -> Iterator[Finding]:
                 if made:
                     yield made
     elif fact.family in ("hand", "kind", "marriage", "height", "limb"):
-        for found in re.finditer(rf"§s (?:{BE}|has|had)(?P<m> (?:not )?)(?:an? |the )?(?P<c>{lexicon.pattern(fact.family)})\b(?! (?:to|about|that|now|enough))", text, re.IGNORECASE):
+        for found in re.finditer(
+            rf"§s (?:{BE}|has|had)(?P<m> (?:not )?)(?:an? |the )?(?P<c>{lexicon.pattern(fact.family)})\b(?! (?:to|about|that|now|enough))",
+            text,
+            re.IGNORECASE,
+        ):
             made = _judge(fact, found["c"], denied(found["m"]))
             if made:
                 yield made

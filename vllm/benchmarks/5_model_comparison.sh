@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Benchmark 5: serve several models in turn, run benchmarks 1 to 4 on each, and compare them.
+#
+# Usage: vllm/benchmarks/5_model_comparison.sh [MODEL…] [--quick] [--port N] [--out DIR] [--fresh]
+#
+#   MODEL    hub names or folders (GPU: Llama-3.1-8B-Instruct, Qwen2.5-7B-Instruct and the AWQ build
+#            of Qwen2.5-14B-Instruct; CPU: the bundled model and Qwen2.5-1.5B-Instruct)
+#   --quick  small prompts and texts: proves that it works
+#   --port   of the servers (8000); must be free
+#   --out    folder of the results (vllm/benchmarks/results)
+#   --fresh  do not go on with a comparison that was cut short
+#
+# Starts each server, waits for it, measures, and stops it, also after a failure or Ctrl+C. A model
+# that does not start is left out (status 2). The same command goes on after an interruption. Ranks
+# only where intervals do not overlap; one report.html side by side.
+# Environment: ENGINE=auto|cuda|cpu, VLLM_PORT=, VENVS_DIR=
+# Example: vllm/benchmarks/5_model_comparison.sh Qwen/Qwen2.5-7B-Instruct ~/models/my-model
+# Takes about 40 minutes a model on a GPU; --quick about 4 minutes a model on a CPU.
+# Next: docs/SCIENCE_FICTION_WRITING_GUIDE.md
+set -euo pipefail
+# shellcheck source=../../lib/common.sh
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/common.sh"
+# shellcheck source=../../lib/server.sh
+source "$REPO/lib/server.sh"
+
+models=() quick=() port="$VLLM_PORT" out="$REPO/vllm/benchmarks/results" fresh=no
+while (($#)); do
+    case "$1" in
+    -h | --help)
+        show_help
+        exit 0
+        ;;
+    --quick) quick=(--quick) ;;
+    --fresh) fresh=yes ;;
+    --port | --out)
+        needs_value "$1" $#
+        printf -v "${1#--}" '%s' "$2"
+        shift
+        ;;
+    -*) die "Unknown option: $1" "See: $0 --help" ;;
+    *) models+=("$1") ;;
+    esac
+    shift
+done
+[[ $port =~ ^[0-9]{1,5}$ ]] || die "--port $port is no port." "Use one from 1 to 65535."
+python="$(require_venv llm "vllm/setup/2_create_venv.sh")"
+if ((${#models[@]} == 0)); then
+    if [[ $(chosen_engine) == cuda ]]; then
+        models=("$CUDA_MODEL" "$CUDA_UNGATED_MODEL" casperhansen/qwen2.5-14b-instruct-awq)
+    else
+        models=("$CPU_MODEL" "$CPU_BETTER_MODEL")
+    fi
+fi
+! port_taken "$port" || die "Port $port is taken$(port_owner "$port")." "Stop that server with: ./stop_vllm.sh $port (or choose another: --port N)"
+
+# folder_of_run: the newest comparison of the same models that was cut short, else a new folder.
+folder_of_run() {
+    local wanted folder
+    wanted="$(printf '%s\n' "${models[@]}" "${quick[@]}")"
+    if [[ $fresh == no ]]; then
+        for folder in "$out"/comparison_*/; do
+            [[ -e $folder/.models && ! -e $folder/.done ]] || continue
+            [[ $(cat "$folder/.models") != "$wanted" ]] || printf '%s\n' "${folder%/}"
+        done | tail -n 1
+    fi
+}
+run="$(folder_of_run)"
+if [[ -n $run ]]; then
+    log_ok "Going on with $run (--fresh: anew)"
+else
+    run="$out/comparison_$(date +%Y%m%d-%H%M%S)"
+    mkdir -p "$run"
+    printf '%s\n' "${models[@]}" "${quick[@]}" >"$run/.models"
+fi
+
+serving=no
+# clean_up: whatever happened, no server of ours is left.
+clean_up() {
+    local status=$?
+    trap - EXIT INT TERM
+    [[ $serving == no ]] || "$REPO/stop_vllm.sh" "$port" --force || true
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'log_warn "Interrupted. What was finished is kept in $run; the same command goes on from there."; exit 130' INT TERM
+
+# measure FOLDER: benchmarks 1 to 4 of the model that is served.
+measure() {
+    local common=(--base-url "http://127.0.0.1:$port/v1" --out "$1" "${quick[@]}")
+    "$REPO/vllm/benchmarks/1_throughput.sh" "${common[@]}" &&
+        "$REPO/vllm/benchmarks/2_context_scaling.py" "${common[@]}" &&
+        "$REPO/vllm/benchmarks/3_creative_quality.py" "${common[@]}" &&
+        "$REPO/vllm/benchmarks/4_long_context_coherence.py" "${common[@]}"
+}
+
+failed=() number=0
+for model in "${models[@]}"; do
+    number=$((number + 1))
+    folder="$run/$number-$(basename "$model" | tr -c 'A-Za-z0-9.\n' '-')"
+    if "$python" -m scifi_llm.benchmarks.compare --done "$folder" 2>/dev/null; then
+        log_ok "$model is measured already"
+        continue
+    fi
+    log_test "Model $number of ${#models[@]}: $model"
+    mkdir -p "$folder"
+    serving=yes
+    if ! "$REPO/serve_vllm.sh" "$model" "$port" --detach; then
+        failed+=("$model")
+        log_warn "$model could not be served; going on without it."
+    elif ! IN_QUICKSTART=yes measure "$folder"; then
+        failed+=("$model")
+        log_warn "$model was not measured to the end; going on without the rest."
+    fi
+    "$REPO/stop_vllm.sh" "$port" --force
+    serving=no
+done
+"$python" -m scifi_llm.benchmarks.compare "$run" "${quick[@]}" || die "None of the models could be measured." "Read: tail run/vllm-$port.log"
+if ((${#failed[@]})); then
+    log_warn "Not complete: ${failed[*]}. The same command tries them again."
+    exit 2
+fi
+touch "$run/.done"
+log_next "docs/SCIENCE_FICTION_WRITING_GUIDE.md"
