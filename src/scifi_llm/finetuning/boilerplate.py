@@ -58,6 +58,8 @@ def why_dropped(paragraph: str, title_page: bool, at_edge: bool) -> str:
     """
     if _END_MARK.fullmatch(paragraph):
         return "end mark"
+    if all(line.lstrip().startswith("|") for line in paragraph.split("\n")):
+        return "table"
     if at_edge and _is_contents(paragraph):
         return "contents"
     if len(paragraph.split()) >= SHORT_WORDS:

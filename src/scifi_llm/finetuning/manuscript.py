@@ -90,12 +90,13 @@ def read_manuscript(sections: Iterable[Section]) -> Manuscript:
 
 
 def _add_file(manuscript: Manuscript, source: str, sections: list[Section]) -> None:
-    seen: set[tuple[str, ...]] = set()
+    above: tuple[str, ...] = ()
     for section in sections:
-        for depth in range(len(section.heading)):
-            if (path := section.heading[: depth + 1]) not in seen:
-                seen.add(path)
-                manuscript.removed.append(Removed(source, path[-1], "heading"))
+        pairs = enumerate(zip(above, section.heading, strict=False))
+        shared = min(len(above), len(section.heading))
+        shared = next((i for i, (one, other) in pairs if one != other), shared)
+        above = section.heading
+        manuscript.removed += [Removed(source, name, "heading") for name in above[shared:]]
     depth = _chapter_depth(sections)
     kept, edges = _without_boilerplate(manuscript, source, sections, depth)
     for heading, places in _units(kept, depth):
@@ -156,8 +157,14 @@ def _licence_of(sections: list[Section]) -> tuple[int, int]:
 
 
 def _places(section: Section) -> Iterator[Place]:
+    if section.heading and _bare(section.text) == _bare(section.heading[-1]):
+        return  # a heading with nothing below it is the section's text too
     for paragraph in paragraphs_of(section.text):
         yield Place(paragraph, *section.span(paragraph.start, paragraph.end))
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[#=\s-]+", "", text)
 
 
 def _units(kept: list[tuple[Section, Place]], depth: int) -> Iterator[tuple[str, list[Place]]]:

@@ -89,6 +89,7 @@ def test_a_licence_is_outside_its_marks() -> None:
     ("paragraph", "title_page", "at_edge", "reason"),
     [
         ("THE END", False, False, "end mark"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |", False, False, "table"),
         ("Copyright © 2026 A. Author. All rights reserved.", False, True, "rights and licence"),
         ("“Copyright!” he cried.", False, False, ""),
         ("Chapter I ..... 3\nChapter II ..... 9", False, True, "contents"),
@@ -117,6 +118,16 @@ def test_parts_are_divided_at_their_chapters_and_empty_headings_count() -> None:
     assert [chapter.heading for chapter in made.chapters] == ["One", "Two", "Three"]
     headings = [part.text for part in made.removed if part.reason == "heading"]
     assert {"B", "Part", "Part 2", "One", "Two", "Three"} >= set(headings)
+
+
+def test_a_heading_with_nothing_below_it_is_counted_once() -> None:
+    text = "# B\n\n## V\n\n## The Door\n\nHe went.\n\n## V\n\nShe went."
+    made = read_manuscript(parse_note(text, "b.md"))
+    assert [(c.heading, c.places[0].text) for c in made.chapters] == [
+        ("The Door", "He went."),
+        ("V", "She went."),
+    ]
+    assert [part.text for part in made.removed] == ["B", "V", "The Door", "V"]
 
 
 def test_a_contents_list_of_plain_text_is_no_chapter() -> None:
