@@ -288,7 +288,7 @@ class Story:
             gender = PRONOUNS[word[1].lower()]
             earlier = [s for s in found if s.end <= word.start() and s.entity and not s.quoted]
             inside = quoted(sentence.text, word.start())
-            key = "" if inside else self._choose(gender, earlier, True, sentence, history)
+            key = "" if inside else self._choose(gender, earlier, word.start(), sentence, history)
             after = sentence.text[word.end() :]
             owner = word[1].lower() in ("his", "its") or (
                 word[1].lower() == "her"
@@ -300,7 +300,7 @@ class Story:
         return found
 
     def _choose(
-        self, gender: str, earlier: list[Span], here: bool, sentence: Sentence,
+        self, gender: str, earlier: list[Span], at: int, sentence: Sentence,
         history: list[tuple[Sentence, list[Span]]],
     ) -> str:  # fmt: skip
         rows = [earlier] + [
@@ -313,12 +313,9 @@ class Story:
             if len(keys) == 1:
                 return keys[0]
             if keys:
-                # Two could be meant: the one that the sentence before begins with, for a beginning.
-                return (
-                    keys[0]
-                    if place == 1 and not earlier and len(sure) != 1 and _begins(row, keys[0])
-                    else ""
-                )
+                # Two could be meant: who the sentence before begins with, where this one begins so.
+                opening = not sentence.text[:at].strip("\"“ ")
+                return keys[0] if place == 1 and opening and _begins(row, keys[0]) else ""
         return ""
 
     def _fits(self, key: str, gender: str) -> bool:
@@ -398,4 +395,6 @@ NOT_OWNED = re.compile(
 
 
 def _begins(row: list[Span], key: str) -> bool:
-    return bool(row) and row[0].entity == key
+    """Is it the first that a sentence names, and not one of a pair (Mara and Ilse)?"""
+    paired = len(row) > 1 and row[1].start - row[0].end == len(" and ")
+    return bool(row) and row[0].entity == key and not paired

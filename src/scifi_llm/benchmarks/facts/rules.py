@@ -105,12 +105,15 @@ def colour(fact: Fact, text: str) -> Iterator[Finding]:
                 yield made
 
 
+OLDEST = 130  # years
+
+
 def age(fact: Fact, text: str) -> Iterator[Finding]:
     """Age in years: at 36, aged 36, was 36, 36-year-old, in her thirties, 36th birthday."""
     assert fact.number is not None
     end = r"(?= years? old| years of age|[,.;!?:”\"—–-]|$| now\b| and\b| when\b| that\b| this\b| but\b| or\b| today\b| last\b| in (?:spring|summer|autumn|winter|march))"
     forms: tuple[str, ...] = (
-        rf"§s (?:{BE}|turned|had turned|had just turned|has turned|is now|was now|would be|reached|had reached)(?P<m> (?:not |only |just |barely |all of |now |already |still )*)(?P<n>\d{{1,3}}){end}",
+        rf"§s (?:{BE}|turned|had turned|had just turned|has turned|is now|was now|would be|(?:had )?reached the age of)(?P<m> (?:not |only |just |barely |all of |now |already |still )*)(?P<n>\d{{1,3}}){end}",
         r"§s(?:,| was| is)? (?:a |an )?aged? (?:of )?(?P<m>)(?P<n>\d{1,3})\b",
         r"§s's (?P<m>)(?P<n>\d{1,3}) years (?!of (?:service|work|sailing|travel|experience))(?!in|at|on|as|with)\b",
         r"§s, (?P<m>(?:now |only |barely |just )*)(?P<n>\d{1,3})(?: years old)?,",
@@ -125,6 +128,8 @@ def age(fact: Fact, text: str) -> Iterator[Finding]:
     for form in forms:
         for found in re.finditer(form, text, re.IGNORECASE):
             after = text[found.end("n") :]
+            if int(found["n"]) > OLDEST:
+                continue
             if re.match(r"(?:st|nd|rd|th)\b", after) and "birthday" not in after:
                 continue
             if re.match(
