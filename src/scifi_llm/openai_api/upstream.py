@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,7 @@ class Upstream:
             sent["authorization"] = f"Bearer {self.api_key}"
         url = f"{self.base_url}/{path}" + (f"?{query}" if query else "")
         try:
-            request = self.client.build_request(method, url, headers=sent, content=body)
+            request = self.client.build_request(method, parsed(url), headers=sent, content=body)
             return await self.client.send(request, stream=True)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise UpstreamError(400, "The path cannot be sent on.") from None
@@ -131,6 +132,14 @@ class Upstream:
             return await read_whole(response)
         finally:
             await response.aclose()
+
+
+@lru_cache(maxsize=64)
+def parsed(url: str) -> httpx.URL:
+    """The same few addresses are asked again and again, and parsing one takes 0.1 ms."""
+    import httpx
+
+    return httpx.URL(url)
 
 
 def broken_off(what: str, error: Exception) -> str:

@@ -21,7 +21,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 USABLE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 PROCESS, NUMBERS = token_hex(4), count(1)
-BYTES_PER_TOKEN = 4  # of English prose; counting would cost more than it tells
 CORS_METHODS = b"GET, POST, PUT, PATCH, DELETE"
 SAFE = (b"x-content-type-options", b"nosniff")
 
@@ -47,7 +46,7 @@ class Exchange:
         self.first = 0.0
         self.status = 0
         self.body = b""
-        self.cors = ""
+        self.cors = self.rag = ""
         self.reason = ""  # why we ended the work: disconnect, stop or stall
         self.gone = self.is_stream = self.complete = self._told_body = False
         self.sent = 0
@@ -158,6 +157,7 @@ class Exchange:
         if self.cors:
             headers += cors_headers(self.cors)
         kind = next((value for name, value in headers if name == b"content-type"), b"")
+        self.rag = next((v.decode() for name, v in headers if name == b"x-rag-status"), "")
         self.is_stream = kind.startswith(b"text/event-stream")
         if self.is_stream:
             self.metrics.streams.inc()
@@ -222,45 +222,6 @@ class Exchange:
         all_headers = [*cors_headers(self.cors), *headers]
         await self._send({"type": "http.response.start", "status": 204, "headers": all_headers})
         await self._send({"type": "http.response.body", "body": b""})
-
-    # Afterwards.
-    def count(self) -> None:
-        """Put it into the metrics."""
-        now = perf_counter()
-        metrics = self.metrics
-        if self.is_stream:
-            metrics.streams.dec()
-        if self.gone:
-            metrics.disconnects.inc()
-        metrics.answered(self.route, self.method, self.status or 499, now - self.started)
-        if self.first:
-            metrics.first_byte.labels(self.route).observe(self.first - self.started)
-        if self.usage is not None:
-            metrics.used(self.usage)
-        injected = self.scope["state"].get("injected")
-        if injected is not None:
-            metrics.rag_status.labels(injected.status).inc()
-            added = max(0, len(injected.content) - len(self.body))
-            metrics.injected.observe(added / BYTES_PER_TOKEN)
-
-    def told(self) -> dict[str, Any]:
-        """Fields of the log line: no texts, no keys, no query string."""
-        injected = self.scope["state"].get("injected")
-        client = self.scope.get("client") or ("",)
-        fields: dict[str, Any] = {
-            "status": self.status or 499,
-            "ms": round(1000 * (perf_counter() - self.started), 1),
-            "bytes_in": len(self.body),
-            "bytes_out": self.sent,
-            "client": client[0],
-        }
-        if self.first:
-            fields["first_byte_ms"] = round(1000 * (self.first - self.started), 1)
-        if injected is not None:
-            fields["rag"] = injected.status
-        if self.gone or self.reason:
-            fields["ended"] = self.reason or "disconnect"
-        return fields
 
 
 def too_large(limit: int) -> Refusal:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ...openai_api import UpstreamError
+from .account import count, told
 from .exchange import Exchange
 from .logs import REQUEST_ID, access
 from .metrics import Metrics
@@ -120,9 +121,9 @@ class Gate:
     def _end(self, exchange: Exchange) -> None:
         self.running.discard(exchange)
         self.metrics.active.dec()
-        exchange.count()
+        count(exchange)
         if access.isEnabledFor(logging.INFO):
-            access.info("%s %s", exchange.method, exchange.path, extra={"fields": exchange.told()})
+            access.info("%s %s", exchange.method, exchange.path, extra={"fields": told(exchange)})
 
     def _sweep(self) -> None:
         """End answers that their clients do not read."""

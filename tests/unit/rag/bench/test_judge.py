@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from scifi_llm.rag.bench.soak import contents, dechunked, judge, leaks
+from scifi_llm.rag.bench.judge import contents, dechunked, judge, leaks
 from scifi_llm.rag.bench.upstream import CHUNKS, completion, event, framed
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
