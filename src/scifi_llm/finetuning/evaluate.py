@@ -15,11 +15,14 @@ from ..errors import ToolkitError
 from ..paths import EXAMPLE_WORLD
 from .adapters import Adapter, read_adapter
 from .canaries import read_canaries
+from .forms import Record
+from .leakage import all_grams
 from .ledger import check_folder, read_records
 from .report import html
 from .verdict import beyond_other, change, verdict
 
 LEAST_PIECES = 5
+SAME_TEXT = 0.01  # of its runs of words: another author may quote the same line
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -84,6 +87,16 @@ def find_data(options: argparse.Namespace, adapter: Adapter) -> Path:
     return folder
 
 
+def check_other(train: Sequence[Record], other: Sequence[Record], folder: Path) -> None:
+    """Raises ToolkitError where the other author's prose is too little, or the author's own."""
+    fix = "Name another author's prose: --other DIR"
+    if len(other) < LEAST_PIECES:
+        raise ToolkitError(f"{folder} holds too little prose.", fix)
+    known = all_grams(record["text"] for record in other)
+    if len(known & all_grams(record["text"] for record in train)) > SAME_TEXT * len(known):
+        raise ToolkitError(f"{folder} holds text that the adapter was trained on.", fix)
+
+
 def evaluate(options: argparse.Namespace, adapter: Adapter, data: Path) -> dict[str, Any]:
     """All numbers of the report."""
     from . import samples as measure
@@ -92,8 +105,7 @@ def evaluate(options: argparse.Namespace, adapter: Adapter, data: Path) -> dict[
 
     train, test = (read_records(data / f"{split}.jsonl") for split in ("train", "test"))
     other = measure.other_records(read_folder(options.other).sections)
-    if len(other) < LEAST_PIECES:
-        raise ToolkitError(f"{options.other} holds too little prose.", "Name more: --other DIR")
+    check_other(train, other, options.other)
     dtype = "bfloat16" if has_gpu() else "float32"
     log_test(f"Loading {adapter.base} with {adapter.folder}")
     pair = load_pair(adapter.folder, adapter.base, dtype)

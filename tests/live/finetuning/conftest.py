@@ -62,16 +62,22 @@ def tiny(tools: Tools) -> Path:
 
 
 @pytest.fixture(scope="session")
+def small(tools: Tools) -> Path:
+    """The example world's five chapters, prepared."""
+    out = tools.folder / "small"
+    chapters = REPO / "examples" / "scifi_world" / "chapters"
+    tools.must(tools.script("1_prepare_data.py"), "--input", chapters, "--out", out,
+               "--max-tokens", "120")  # fmt: skip
+    return out
+
+
+@pytest.fixture(scope="session")
 def novel(tools: Tools) -> Path:
     """One novel, prepared with three planted secrets."""
     source = tools.folder / "novel"
     source.mkdir()
-    if NOVELS.is_dir():
-        text = (NOVELS / "the-war-of-the-worlds.md").read_text("utf-8")
-        (source / "novel.md").write_text(text, "utf-8")
-    else:
-        for file in sorted((REPO / "examples" / "scifi_world" / "chapters").glob("*.md")):
-            (source / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    text = (NOVELS / "the-war-of-the-worlds.md").read_text("utf-8")
+    (source / "novel.md").write_text(text, "utf-8")
     out = tools.folder / "data"
     tools.must(tools.script("1_prepare_data.py"), "--input", source, "--out", out,
                "--max-tokens", "120", "--canaries", "3")  # fmt: skip

@@ -19,7 +19,7 @@ method: {method}
 dtype: float32
 max_length: 128
 lora: {{rank: 8, alpha: 16, dropout: 0.1}}
-train: {{batch: 2, accumulate: 2, learning_rate: 1e-3, optimizer: adamw_torch,
+train: {{batch: 1, accumulate: 2, learning_rate: 1e-3, optimizer: adamw_torch,
         gradient_checkpointing: false, max_steps: 24}}
 evaluate: {{every: 8, patience: 0, sample_tokens: 8, prompts: ["The night"]}}
 """
@@ -80,12 +80,12 @@ def losses(out: Path) -> list[tuple[int, float, float]]:
 
 
 @pytest.fixture(scope="module")
-def runs(tools: Any, tiny: Path, novel: Path) -> dict[str, Path]:
+def runs(tools: Any, tiny: Path, small: Path) -> dict[str, Path]:
     """An uninterrupted run, and one that Ctrl+C ends between checkpoints and that goes on."""
     config = tools.folder / "tiny.yaml"
     config.write_text(CONFIG.format(model=tiny, method="qlora"), "utf-8")
     whole, broken = tools.folder / "whole", tools.folder / "broken"
-    command = [tools.script("2_train.py"), "--config", config, "--data", novel]
+    command = [tools.script("2_train.py"), "--config", config, "--data", small]
     tools.must(*command, "--out", whole)
     process = subprocess.Popen(
         [str(word) for word in [*command, "--out", broken]], env=tools.env, text=True,
@@ -127,9 +127,9 @@ def test_what_a_run_leaves(runs: dict[str, Path]) -> None:
 
 
 def test_a_finished_run_is_neither_lost_nor_repeated(
-    tools: Any, novel: Path, runs: dict[str, Path]
+    tools: Any, small: Path, runs: dict[str, Path]
 ) -> None:
-    command = [tools.script("2_train.py"), "--config", runs["config"], "--data", novel]
+    command = [tools.script("2_train.py"), "--config", runs["config"], "--data", small]
     again = tools.run(*command, "--out", runs["whole"])
     assert again.returncode == 1
     assert f"[ERROR] {runs['whole']} holds a run. Go on with it: --resume" in again.stderr

@@ -15,6 +15,7 @@ from scifi_llm.finetuning.bases import Shape, find_base, shape_of
 from scifi_llm.finetuning.callbacks import append, keep_until
 from scifi_llm.finetuning.config import Config, from_mapping
 from scifi_llm.finetuning.encoding import IGNORED, encode, encode_all
+from scifi_llm.finetuning.evaluate import check_other
 from scifi_llm.finetuning.served import check_servable
 from scifi_llm.finetuning.train import last_checkpoint, start_or_resume
 
@@ -251,3 +252,13 @@ def test_a_base_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         find_base(str(tmp_path))
     with pytest.raises(ToolkitError, match="no hidden_size"):
         shape_of({"model_type": "vision"})
+
+
+def test_the_other_author_is_another(tmp_path: Path) -> None:
+    train = [{"text": " ".join(f"word{i}" for i in range(k, k + 40))} for k in range(0, 400, 40)]
+    other = [{"text": " ".join(f"other{i}" for i in range(k, k + 40))} for k in range(0, 400, 40)]
+    check_other(train, other, tmp_path)
+    with pytest.raises(ToolkitError, match="too little prose"):
+        check_other(train, other[:2], tmp_path)
+    with pytest.raises(ToolkitError, match="was trained on"):
+        check_other(train, [*other, train[0]], tmp_path)
