@@ -41,7 +41,7 @@ class Transport(httpx.AsyncBaseTransport):
             try:
                 return await self.exchange(connection, request, message, timeout.get("read"))
             except Lost as error:
-                if error.began:
+                if error.began or error.kind == "timeout":
                     raise named(error, request) from None
         connection = await self.connect(address, request, timeout.get("connect"))
         try:

@@ -153,6 +153,15 @@ async def test_an_idle_connection_that_the_server_closed_is_replaced() -> None:
         assert server.received[1] == server.received[2]
 
 
+async def test_a_server_that_is_slow_is_not_asked_twice() -> None:
+    async with served([OK], [30.0]) as (server, client):
+        client.timeout = httpx.Timeout(0.2)
+        assert (await client.get("/")).content == b"hi"
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get("/")
+        assert len(server.received) == 2
+
+
 @pytest.mark.parametrize(
     ("script", "error"),
     [
