@@ -73,12 +73,13 @@ def small(tools: Tools) -> Path:
 
 @pytest.fixture(scope="session")
 def novel(tools: Tools) -> Path:
-    """One novel, prepared with three planted secrets."""
+    """The first chapters of a novel, prepared with three planted secrets."""
     source = tools.folder / "novel"
     source.mkdir()
     text = (NOVELS / "the-war-of-the-worlds.md").read_text("utf-8")
-    (source / "novel.md").write_text(text, "utf-8")
+    first = "\n## ".join(text.split("\n## ")[:13])
+    (source / "novel.md").write_text(first, "utf-8")
     out = tools.folder / "data"
     tools.must(tools.script("1_prepare_data.py"), "--input", source, "--out", out,
-               "--max-tokens", "120", "--canaries", "3")  # fmt: skip
+               "--max-tokens", "120", "--held-out", "0.15", "--canaries", "3")  # fmt: skip
     return out
