@@ -59,8 +59,14 @@ def settings_hash() -> str:
     parts = {
         "cuts": index.settings(),
         "bm25": [lexical.K1, lexical.B, lexical.PAIRED, lexical.FORMAT],
-        "turns": [question.USER_TURNS, question.ASSISTANT_TURNS, question.LONGEST_TURN],
-        "fusion": [ranking.LEXICAL, ranking.NAMED, ranking.SAME, ranking.POOL, ranking.LONGEST],
+        "turns": [
+            question.USER_TURNS,
+            question.ASSISTANT_TURNS,
+            question.ASSISTANT_MEANING,
+            question.LONGEST_TURN,
+        ],
+        "fusion": [ranking.LEXICAL, ranking.SHARPNESS, ranking.NAMED],
+        "passages": [ranking.SAME, ranking.POOL, ranking.LONGEST],
         "merge": scoring.MERGE_WITHIN,
         "related": scoring.RELATED,
         "limits": [setting("TOP_K"), setting("BUDGET_TOKENS")],

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Small passages are found more surely and leave room for more of them; neighbours are joined again.
-TARGET_TOKENS: int | None = 128
+TARGET_TOKENS: int | None = 100
 
 
 def choose_collection(name: str | None, root: Path) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import os
 import re
@@ -104,6 +105,7 @@ class _Postings:
         if not any(ids):  # bm25s takes no empty vocabulary
             empty = np.zeros(0, np.int32), np.zeros(0, np.float32)
             return _Postings(np.zeros(columns + 1, np.int64), *empty, len(ids))
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it reports every step otherwise
         engine = bm25s.BM25(method="lucene", k1=K1, b=B)
         used = sorted({id_ for row in ids for id_ in row})
         place = {id_: number for number, id_ in enumerate(used)}

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import shutil
+import sys
 import textwrap
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from ..console import Parser, keep_stdout_for_data, log_ok, log_warn
 from ..errors import ToolkitError
 from ..paths import chroma_dir, query_results_dir
+from . import store
 from .index import choose_collection
-from .passages import Passage, SearchRequest
+from .passages import Found, Passage, SearchRequest
 from .retrieval import Retriever
+
+SHOWN = 8  # passages, unless --top-k says otherwise
 
 
 def write_log(folder: Path, answer: dict[str, object]) -> Path:
@@ -23,29 +30,83 @@ def write_log(folder: Path, answer: dict[str, object]) -> Path:
     return file
 
 
-def show(passages: list[Passage]) -> None:
-    """Print passages for reading: score, route and place, then the start of the text."""
+def table(passages: list[Passage], width: int) -> str:
+    """Passages for reading: a line with score, route and source, then place and start of text."""
+    routes = max((len(passage.why) for passage in passages), default=0)
+    lines = [f"    score  {'found by':{routes}}  source"]
     for place, passage in enumerate(passages, start=1):
-        text = textwrap.shorten(passage.chunk.text, width=300, placeholder=" …")
-        print(f"{place:2}. {passage.score:.3f}  {passage.why:12}  {passage.chunk.note.path}")
-        print(f"    {passage.chunk.context}")
-        print(textwrap.indent(textwrap.fill(text, width=96), "    ") + "\n")
+        path = passage.chunk.note.path
+        lines.append(f"{place:2}. {passage.score:.3f}  {passage.why:{routes}}  {path}")
+        lines.append(f"    {passage.chunk.context}")
+        text = textwrap.shorten(passage.text, width=300, placeholder=" …")
+        lines.append(textwrap.indent(textwrap.fill(text, width=max(width - 8, 40)), "      "))
+        lines.append("")
+    return "\n".join(lines)
 
 
-def main() -> int:
-    """Entry of RAG/4_query.py."""
-    parser = Parser(
+def collections(named: str | None, root: Path) -> tuple[str, ...]:
+    """The collections that are searched: those named, by commas, else the one written last."""
+    if named is None:
+        return (choose_collection(None, root),)
+    found = tuple(name.strip() for name in named.split(",") if name.strip())
+    for name in found:
+        store.require(root, name)
+    return found or (choose_collection(None, root),)
+
+
+def tell(request: SearchRequest, found: Found, as_json: bool) -> None:
+    """Print an answer and keep it."""
+    answer: dict[str, object] = {
+        "query": request.query,
+        "results": [passage.result() for passage in found.passages],
+    }
+    if as_json:
+        print(json.dumps(answer, ensure_ascii=False, indent=2))
+    elif found.passages:
+        print(table(found.passages, min(shutil.get_terminal_size().columns, 110)))
+    if not found.passages:
+        log_warn("Nothing found under these rules.")
+    rules = {"as_of": request.as_of, "pov": request.pov, "collections": request.collections}
+    turns = [text for _, text in request.history]
+    log_ok(f"Kept in {write_log(query_results_dir(), {**answer, **rules, 'earlier': turns})}")
+
+
+def chat(retriever: Retriever, request: SearchRequest, as_json: bool) -> None:
+    """Answer the question, then read follow-ups that lean on it, until the input ends."""
+    while True:
+        if request.query.strip():
+            tell(request, retriever.search(request), as_json)
+            history = (*request.history, ("user", request.query))
+            request = replace(request, history=history)
+        print("Follow-up (empty line to end): ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line.strip():
+            print(file=sys.stderr)
+            return
+        request = replace(request, query=line.strip())
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = Parser(
         prog="4_query.py",
         description="Show the passages that a question finds in a collection.",
         epilog='example: ./4_query.py "What are Elena\'s key traits?" --as-of 2',
     )
-    parser.add_argument("question", metavar="QUESTION")
-    parser.add_argument("--collection", metavar="NAME", help="default: the one written last")
-    parser.add_argument("--as-of", type=int, metavar="CHAPTER", help="hide what is told later")
-    parser.add_argument("--pov", metavar="NAME", help="show only what this person knows")
-    parser.add_argument("--top-k", type=int, metavar="N", help="passages to show (8)")
-    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
-    options = parser.parse_args()
+    made.add_argument("question", metavar="QUESTION")
+    made.add_argument("--collection", metavar="NAME", help="one or more, by commas (the last one)")
+    made.add_argument("--as-of", type=int, metavar="CHAPTER", help="hide what is told later")
+    made.add_argument("--pov", metavar="NAME", help="show only what this person knows")
+    made.add_argument("--top-k", type=int, metavar="N", help=f"passages to show ({SHOWN})")
+    made.add_argument("--chat", action="store_true", help="go on with follow-ups from the keyboard")
+    made.add_argument("--reranker", metavar="MODEL", help="a cross-encoder: folder or hub name")
+    made.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    return made
+
+
+def main() -> int:
+    """Entry of RAG/4_query.py."""
+    options = parser().parse_args()
     if options.json:
         keep_stdout_for_data()
     if options.top_k is not None and options.top_k < 1:
@@ -53,17 +114,22 @@ def main() -> int:
     if not options.question.strip():
         raise ToolkitError("The question is empty.", 'Ask one: ./4_query.py "Who is Elena?"')
     root = chroma_dir()
-    retriever = Retriever(root, choose_collection(options.collection, root))
+    names = collections(options.collection, root)
+    rerank = None
+    if options.reranker:
+        from .reranking import load
+
+        rerank = load(options.reranker)
+    retriever = Retriever(root, names[0], rerank=rerank)
     request = SearchRequest(
-        options.question, as_of=options.as_of, pov=options.pov, top_k=options.top_k
+        options.question,
+        collections=names,
+        as_of=options.as_of,
+        pov=options.pov,
+        top_k=options.top_k or SHOWN,
     )
-    passages = retriever.search(request).passages
-    answer = {"query": options.question, "results": [p.result() for p in passages]}
-    if options.json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+    if options.chat:
+        chat(retriever, request, options.json)
     else:
-        show(passages)
-    if not passages:
-        log_warn("Nothing found under these rules.")
-    log_ok(f"Kept in {write_log(query_results_dir(), answer)}")
+        tell(request, retriever.search(request), options.json)
     return 0

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from .lexical import words
 
-# Newest turn first. What the author asked counts for words and meaning; what the model answered
-# counts for words alone: its length would drown the question's meaning, and it may be wrong.
+# Newest turn first. What the model answered counts less than what the author asked, and for the
+# meaning half of that again: its length would drown the question, and it may be wrong.
 USER_TURNS = (0.4, 0.2)
 ASSISTANT_TURNS = (0.3, 0.15)
+ASSISTANT_MEANING = 0.5
 LONGEST_TURN = 2000  # characters of an earlier turn: a pasted chapter is no topic
 FUNCTION_WORDS = frozenset(
     word
@@ -47,7 +48,8 @@ def question(query: str, history: Sequence[tuple[str, str]] = ()) -> Question:
     users = tuple(_weighted(history, "user", USER_TURNS))
     assistants = tuple(_weighted(history, "assistant", ASSISTANT_TURNS))
     own = (query, 1.0)
-    return Question(query, (own, *users, *assistants), (own, *users))
+    less = ((text, weight * ASSISTANT_MEANING) for text, weight in assistants)
+    return Question(query, (own, *users, *assistants), (own, *users, *less))
 
 
 def content(text: str) -> str:

@@ -12,7 +12,10 @@ from .passages import Dropped, Passage
 if TYPE_CHECKING:
     import numpy as np
 
-LEXICAL = 0.6  # of BM25's share of the question; the cosine has the rest
+LEXICAL = 0.5  # of BM25's share of the question; the cosine has the rest
+# A question that shares a third of its words with a passage shares them with many by chance; one
+# that shares nearly all has found its place. So the share counts by its square.
+SHARPNESS = 2.0
 NAMED = 0.3  # for a note whose name is the whole question; a name that is part of it has its part
 SAME = 0.985  # cosine above which two chunks say the same
 POOL = 100  # chunks that are looked at for duplicates and neighbours
@@ -37,10 +40,14 @@ class Routes:
 
         parts: list[tuple[float, np.ndarray | None]] = [
             (1.0 if self.lexical is None else 1 - LEXICAL, self.dense),
-            (1.0 if self.dense is None else LEXICAL, self.lexical),
+            (1.0 if self.dense is None else LEXICAL, _sharpened(self.lexical)),
             (NAMED, self.named),
         ]
         return np.sum([weight * part for weight, part in parts if part is not None], axis=0)
+
+
+def _sharpened(shares: np.ndarray | None) -> np.ndarray | None:
+    return None if shares is None else shares**SHARPNESS
 
 
 def best_rows(scores: np.ndarray, allowed: np.ndarray, limit: int) -> list[int]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from scifi_llm.rag.question import ASSISTANT_TURNS, LONGEST_TURN, USER_TURNS, content, question
+from scifi_llm.rag.question import (
+    ASSISTANT_MEANING,
+    ASSISTANT_TURNS,
+    LONGEST_TURN,
+    USER_TURNS,
+    content,
+    question,
+)
 
 HISTORY = [
     ("user", "Oldest?"), ("assistant", "A0."),
@@ -16,7 +23,13 @@ def test_earlier_turns_weigh_less_the_older_they_are() -> None:
     asked = question("And her brother?", HISTORY)
     users = (("Where is she from?", USER_TURNS[0]), ("Who is Elena?", USER_TURNS[1]))
     assert asked.text == "And her brother?"
-    assert asked.meaning == (("And her brother?", 1.0), *users)
+    half = ASSISTANT_MEANING
+    assert asked.meaning == (
+        ("And her brother?", 1.0),
+        *users,
+        ("x" * LONGEST_TURN, ASSISTANT_TURNS[0] * half),
+        ("A pilot.", ASSISTANT_TURNS[1] * half),
+    )
     assert asked.words == (
         ("And her brother?", 1.0),
         *users,
