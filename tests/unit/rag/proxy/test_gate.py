@@ -248,3 +248,16 @@ async def test_the_application_answers_in_openai_s_form() -> None:
             assert response.json()["error"]["code"] == status
         assert response.headers["x-request-id"] in response.json()["error"]["message"]
         assert 'status="405"' in (await client.get("/metrics")).text
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_the_log_holds_texts_where_it_is_asked_to(
+    caplog: pytest.LogCaptureFixture, wanted: bool
+) -> None:
+    caplog.set_level("DEBUG", logger="scifi_llm")
+    client = Client(b'{"messages": "the secret"}', authorization="Bearer KEY")
+    await client.ask(gate(echo, log_text=wanted))
+    told = caplog.text + str([vars(record) for record in caplog.records])
+    assert ("the secret" in told) is wanted
+    assert "KEY" not in told
+    assert "POST /v1/chat/completions" in caplog.text
