@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import signal
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from scifi_llm.documents import parse_note
 from scifi_llm.errors import ToolkitError
 from scifi_llm.finetuning.adapters import check_shapes, read_adapter, tensor_shapes
 from scifi_llm.finetuning.bases import Shape, find_base, shape_of
-from scifi_llm.finetuning.callbacks import append, keep_until
+from scifi_llm.finetuning.callbacks import Interrupt, Watch, append, keep_until
 from scifi_llm.finetuning.config import Config, from_mapping
 from scifi_llm.finetuning.encoding import IGNORED, encode, encode_all
 from scifi_llm.finetuning.evaluate import check_other
+from scifi_llm.finetuning.samples import other_records, take
 from scifi_llm.finetuning.served import check_servable
-from scifi_llm.finetuning.train import last_checkpoint, start_or_resume
+from scifi_llm.finetuning.train import last_checkpoint, process_command, start_or_resume
 
 SHAPE = Shape(8, 16, 2, 2, 1, 100)
 
@@ -262,3 +268,69 @@ def test_the_other_author_is_another(tmp_path: Path) -> None:
         check_other(train, other[:2], tmp_path)
     with pytest.raises(ToolkitError, match="was trained on"):
         check_other(train, [*other, train[0]], tmp_path)
+
+
+def test_one_process_for_each_gpu() -> None:
+    command = process_command(2, ["2_train.py", "--config", "x"])
+    assert command[1:] == ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
+                           "2_train.py", "--config", "x"]  # fmt: skip
+
+
+def test_the_first_ctrl_c_asks_and_the_second_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupt() as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        assert interrupt.asked
+        assert "Ending after this step" in capsys.readouterr().err
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_run_is_watched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = from_mapping({"model": "m", "parallel": {"strategy": "ddp", "gpus": 2}}, "x")
+    interrupt = Interrupt()
+    watch = Watch(config, tmp_path, None, interrupt)
+    state = SimpleNamespace(is_world_process_zero=True, max_steps=3, global_step=0)
+    control = SimpleNamespace(should_save=False, should_training_stop=False)
+    watch.begin(state)
+    for step in (1, 2):
+        state.global_step = step
+        watch.step(control)
+        watch.log(state, {"loss": 3.0 - step})
+    assert not control.should_save
+    interrupt.asked = True
+    watch.step(control)
+    assert control.should_save
+    assert control.should_training_stop
+    watch.evaluated(state, {"eval_loss": 2.0}, None)
+    assert "[OK] Step 2: validation loss 2.0000 (perplexity 7.4)" in capsys.readouterr().out
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()]
+    assert [(line["step"], line["loss"]) for line in lines] == [(1, 2.0), (2, 1.0)]
+
+
+def test_another_process_tells_nothing(tmp_path: Path) -> None:
+    config = from_mapping({"model": "m"}, "x")
+    watch = Watch(config, tmp_path, None, Interrupt())
+    state = SimpleNamespace(is_world_process_zero=False, max_steps=3, global_step=1)
+    watch.begin(state)
+    watch.step(SimpleNamespace())
+    watch.log(state, {"loss": 1.0})
+    watch.evaluated(state, {"eval_loss": 2.0}, None)
+    assert not list(tmp_path.iterdir())
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=60), st.integers(1, 5000))
+def test_pieces_are_taken_from_all_over(sizes: list[int], tokens: int) -> None:
+    records = [{"text": "x", "tokens": size, "i": i} for i, size in enumerate(sizes)]
+    taken = [record["i"] for record in take(records, tokens, 128)]
+    assert taken == sorted(set(taken))
+    assert 1 <= len(taken) <= len(records)
+    if tokens >= sum(sizes):
+        assert len(taken) == len(records)
+
+
+def test_another_author_in_pieces() -> None:
+    text = "# B\n\n" + "\n\n".join("word " * 50 for _ in range(9))
+    made = other_records(parse_note(text, "b.md"))
+    assert [len(record["text"].split()) for record in made] == [150, 150, 150]
