@@ -64,7 +64,7 @@ def _ranges(config: Config) -> Iterator[Problem]:
         ("parallel.gpus", config.parallel.gpus, 1, 64),
     ):
         if not low <= value <= high:
-            yield f"{key} is {value:g}", f"It must be from {low:g} to {high:g}."
+            yield f"{key} is {value:g}", f"It must be from {low:,} to {high:,}."
 
 
 def _combinations(config: Config) -> Iterator[Problem]:
