@@ -90,10 +90,15 @@ def _time(config: Config, shape: Shape, ledger: dict[str, Any], name: str) -> No
         log_ok(f"{text}; the speed of the {name} is not known")
         return
     seconds = tokens / speed
-    span = (
-        f"{seconds / 3600:.1f} hours" if seconds > 5400 else f"{max(1, seconds / 60):.0f} minutes"
-    )
+    span = _span(seconds)
     log_ok(f"{text}; about {span} at an estimated {speed:,.0f} tokens/s on {name or 'the CPU'}")
+
+
+def _span(seconds: float) -> str:
+    if seconds > 5400:
+        return f"{seconds / 3600:.1f} hours"
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
 def _capacity(config: Config, shape: Shape, tokens: int) -> None:

@@ -95,7 +95,7 @@ def test_a_dry_run_tells_memory_steps_hours_and_limits(
     assert "No GPU here; the forecast is for the RTX 5090" in text
     assert "[OK] Memory: 8.1 GiB" in text
     assert "the RTX 5090 has 32 GiB" in text
-    assert "[OK] Steps: 12 of 8 x 2048 tokens (171,000 in all); about 1 minutes" in text
+    assert "[OK] Steps: 12 of 8 x 2048 tokens (171,000 in all); about 1 minute at" in text
     assert "41,943,040 trained weights for 57,000 training tokens" in text
     assert "vLLM: servable beside its base (rank 16)" in text
 
