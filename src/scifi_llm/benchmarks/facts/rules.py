@@ -36,6 +36,10 @@ PAST = re.compile(
 )
 
 
+# §s, the sounder, has …
+APPOSITION = re.compile(r"(§[sy]), (?:the|an?|his|her|our|their|who) [^,.;:!?§]{1,50}, (?=\w)", re.I)
+
+
 def unreal(text: str) -> bool:
     """Is the sentence a question, a wish, a comparison or hearsay?"""
     return bool(UNREAL.search(text)) or text.rstrip("\"”’' ").endswith("?")
@@ -50,10 +54,11 @@ def said(fact: Fact, text: str) -> Iterator[Finding]:
     """What a tagged sentence says of the fact; nothing where it says nothing."""
     rule = RULES.get(fact.kind, other)
     seen = set()
-    for finding in rule(fact, text):
-        if finding not in seen:
-            seen.add(finding)
-            yield finding
+    for reading in dict.fromkeys((text, APPOSITION.sub(r"\1 ", text))):
+        for finding in rule(fact, reading):
+            if finding not in seen:
+                seen.add(finding)
+                yield finding
 
 
 def _judge(fact: Fact, words: str, negated: bool) -> Finding | None:
@@ -91,7 +96,8 @@ def colour(fact: Fact, text: str) -> Iterator[Finding]:
         forms += (rf"§s\b(?P<m>[^.;!?§]{{0,20}}?)\b(?P<c>{hue})(?:-haired|ette)\b",)
     for form in forms:
         for found in re.finditer(form, text, re.IGNORECASE):
-            if not form.startswith("§s (?:has") and re.search(OWNED, found["m"]):
+            plain = form.startswith("§s (?:has")  # she had her mother's eyes
+            if re.search("§[opy]" if plain else OWNED, found["m"]):
                 continue
             made = _judge(
                 fact,
@@ -343,7 +349,7 @@ def rank(fact: Fact, text: str) -> Iterator[Finding]:
         rf"§s, (?P<m>(?:not )?)(?:an? |the |our |their |its |once )?(?:[\w'’-]+ )?(?:[\w'’-]+ )?(?P<c>{word})(?= (?:of|on|aboard|in|to|who)\b|[,.;:!?])",
         rf"§s's (?P<m>)rank (?:of|was|is|as) (?:an? )?(?P<c>{word})\b",
         rf"\bthe (?P<c>{word}), §s(?P<m>),",
-        rf"§s (?:served|worked|signed on|shipped|sailed|was posted|was employed|had been hired|earned §s's living)(?P<m> (?:not )?)(?:[\w'’-]+ ){{0,4}}?as (?:an? |the |our |their |§\w's )?(?:[\w'’-]+ )?(?P<c>{word})\b",
+        rf"§s (?:had |has )?(?:served|worked|signed (?:on|up)|shipped|sailed|was posted|was employed|been hired|earned §s's living)(?P<m> (?:not )?)(?:[\w'’-]+ ){{0,4}}?as (?:an? |the |our |their |§\w's )?(?:[\w'’-]+ )?(?P<c>{word})\b",
         rf"§s(?P<m>) (?:was|had been) promoted to (?P<c>{word})\b",
         rf"§s's (?P<m>)(?:job|trade|profession|work)(?:,| was| is)+ (?:that of )?(?:an? |the )?(?:[\w-]+ )?(?P<c>{word})\b",
     )
