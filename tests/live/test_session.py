@@ -21,7 +21,7 @@ def test_a_session_is_read_from_the_cache(stack: Any, tmp_path: Path) -> None:
     assert stable["each_request_begins_with_the_one_before"]
     assert all(turn["reused"] >= 0.9 for turn in stable["turns"][1:])
     assert all(turn["status"] == "ok" for turn in stable["turns"])
-    system = found["placements"]["system"]
-    assert not system["each_request_begins_with_the_one_before"]
-    assert system["turns"][-1]["reused"] < 0.9
+    tail = found["placements"]["tail"]
+    assert not tail["each_request_begins_with_the_one_before"]
+    assert tail["turns"][1]["reused"] < 0.9
     assert file.with_suffix(".svg").read_text("utf-8").startswith("<svg ")
