@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scifi_llm.finetuning import training
+from scifi_llm.finetuning.callbacks import Interrupt, make_callbacks
 from scifi_llm.finetuning.config import Config, from_mapping
 
 training.quieten()
@@ -40,7 +41,7 @@ def tiny(folder: Path, bundled: Path) -> None:
             shutil.copy(file, folder)
 
 
-def variant(folder: Path, **more: Any) -> Config:
+def variant(folder: Path, steps: int = 2, **more: Any) -> Config:
     train = {
         "batch": 2,
         "accumulate": 1,
@@ -52,13 +53,13 @@ def variant(folder: Path, **more: Any) -> Config:
         "evaluate": {"every": 0, "patience": 0}, **more,
     }  # fmt: skip
     made["train"] = {**train, **more.get("train", {})}
-    return from_mapping(made, "probe", max_steps=2)
+    return from_mapping(made, "probe", max_steps=steps)
 
 
-def rows(count: int, longest: int) -> Any:
+def rows(count: int, longest: int, seed: int = 3) -> Any:
     from datasets import Dataset
 
-    pick = random.Random(3)
+    pick = random.Random(seed)
     ids = [
         [pick.randrange(3, VOCAB) for _ in range(pick.randint(1, longest))] for _ in range(count)
     ]
@@ -66,10 +67,10 @@ def rows(count: int, longest: int) -> Any:
     return Dataset.from_dict({"input_ids": ids, "labels": labels})
 
 
-def trainer_of(config: Config, data: Any, scratch: Path) -> Any:
+def trainer_of(config: Config, data: Any, scratch: Path, validation: Any = None) -> Any:
     model = training.with_adapter(config, training.load_base(config, config.model))
     tokenizer = training.load_tokenizer(config.model)
-    return training.make_trainer(config, model, tokenizer, data, data, scratch)
+    return training.make_trainer(config, model, tokenizer, data, validation or data, scratch)
 
 
 def packing(folder: Path, scratch: Path) -> dict[str, Any]:
@@ -153,6 +154,24 @@ def variants(folder: Path, scratch: Path) -> dict[str, Any]:
     return found
 
 
+def early_end(folder: Path, scratch: Path) -> dict[str, Any]:
+    """Random texts cannot be learned: what is gained on some is lost on others, so it must stop."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    evaluate = {"every": 2, "patience": 2, "sample_tokens": 2}
+    train = {"learning_rate": 0.01, "schedule": "constant"}
+    config = variant(folder, steps=60, evaluate=evaluate, train=train)
+    trainer = trainer_of(config, rows(12, 30), scratch, rows(6, 30, seed=4))
+    for callback in make_callbacks(config, scratch, None, Interrupt()):
+        trainer.add_callback(callback)
+    trainer.train()
+    losses = [e["eval_loss"] for e in trainer.state.log_history if "eval_loss" in e]
+    return {
+        "steps": trainer.state.global_step,
+        "losses": losses,
+        "kept": trainer.evaluate()["eval_loss"],
+    }
+
+
 def adapter_changes_logits(folder: Path, scratch: Path) -> float:
     """How far an adapter that was saved and loaded again moves the base's logits."""
     from peft import PeftModel
@@ -176,6 +195,7 @@ def main() -> None:
             "packing": packing(folder, other / "a"),
             "contamination": contamination(folder, other / "b"),
             "variants": variants(folder, other),
+            "early_end": early_end(folder, other / "c"),
         }
         print(json.dumps(found))
 

@@ -74,6 +74,14 @@ def test_lora_plus_has_two_rates(inside: dict[str, Any]) -> None:
     assert high == pytest.approx(16 * low)
 
 
+def test_a_run_ends_early_and_keeps_its_best(inside: dict[str, Any]) -> None:
+    found = inside["early_end"]
+    assert found["steps"] < 60
+    assert len(found["losses"]) == found["steps"] // 2
+    assert min(found["losses"][-2:]) > min(found["losses"])
+    assert found["kept"] == pytest.approx(min(found["losses"]), abs=1e-5)
+
+
 def losses(out: Path) -> list[tuple[int, float, float]]:
     lines = map(json.loads, (out / "log.jsonl").read_text("utf-8").splitlines())
     return [(line["step"], line["loss"], line["grad_norm"]) for line in lines if "loss" in line]

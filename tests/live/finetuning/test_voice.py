@@ -47,14 +47,14 @@ def report(tools: Any, voice: Path) -> dict[str, Any]:
     other.mkdir()
     (other / "mars.md").write_text((NOVELS / "a-princess-of-mars.md").read_text("utf-8"), "utf-8")
     command = [tools.script("3_evaluate.py"), "--adapter", voice, "--other", other]
-    tools.must(*command, "--tokens", 6000, "--words", 250, "--sample-tokens", 60, "--openings", 3)
+    tools.must(*command, "--tokens", 4000, "--words", 250, "--sample-tokens", 60, "--openings", 3)
     made: dict[str, Any] = json.loads((voice / "evaluation" / "report.json").read_text("utf-8"))
     return made
 
 
 def test_held_out_perplexity_falls_more_than_another_authors(report: dict[str, Any]) -> None:
     author, other = report["perplexity"]["author"], report["perplexity"]["other"]
-    assert author["value"] < -0.05
+    assert author["value"] < -0.1  # measured: -37 %, another author -12 %
     assert author["high"] < 0
     assert author["value"] < other["value"]
     assert report["perplexity"]["author_beyond_other"][1] < 0
