@@ -86,7 +86,11 @@ def vllm_version() -> tuple[int, int]:
 
 
 def command(
-    known: tuple[int, int], target: Target, tokenizer: str, dataset: Sequence[str], more: Sequence[str]
+    known: tuple[int, int],
+    target: Target,
+    tokenizer: str,
+    dataset: Sequence[str],
+    more: Sequence[str],
 ) -> list[str]:
     """The words of one call of `vllm bench serve`."""
     vllm = str(Path(sys.executable).with_name("vllm"))

@@ -66,7 +66,9 @@ def test_the_full_length_with_planted_contradictions(serving: Any, benchmark_run
     (found,) = data["summary"]["stories"].values()
     assert found["words"] >= 20000
     (check,) = [item for item in data["items"] if item["kind"] == "check"]
-    contradicted = {row["id"]: row["quote"] for row in check["facts"] if row["verdict"] == "contradicted"}
+    contradicted = {
+        row["id"]: row["quote"] for row in check["facts"] if row["verdict"] == "contradicted"
+    }
     right = [name for name, quote in contradicted.items() if quote == WRONG[name]]
     print(f"precision {len(right)}/{len(contradicted)}, recall {len(right)}/{len(WRONG)}")
     assert right == list(contradicted) == list(WRONG)

@@ -135,7 +135,10 @@ def test_kinds_of_facts(entry: Any, kind: str) -> None:
         ("a: [", "is not valid YAML"),
         ("- {subject: Mara}", "fact-1 needs subject, attribute and value"),
         ("- 7", "fact-1 is no mapping"),
-        ("- {id: a, subject: M, value: x}\n- {id: a, subject: M, value: y}", "two facts have the id a"),
+        (
+            "- {id: a, subject: M, value: x}\n- {id: a, subject: M, value: y}",
+            "two facts have the id a",
+        ),
     ],
 )
 def test_wrong_files_say_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
@@ -147,5 +150,7 @@ def test_wrong_files_say_what_is_wrong(tmp_path: Path, text: str, message: str) 
 
 def test_a_mapping_and_json_work_too(tmp_path: Path) -> None:
     file = tmp_path / "facts.json"
-    file.write_text('{"facts": {"eyes": {"subject": "Mara", "attribute": "eyes", "value": "grey"}}}')
+    file.write_text(
+        '{"facts": {"eyes": {"subject": "Mara", "attribute": "eyes", "value": "grey"}}}'
+    )
     assert [fact.id for fact in load(file)] == ["eyes"]

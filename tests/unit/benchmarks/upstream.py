@@ -38,7 +38,9 @@ def handler(rule: Rule, model: str, seen: list[dict[str, Any]], pause: float) ->
             time.sleep(pause)
             text, reason = rule(body)
             if reason == "error":
-                self.reply({"error": {"message": text, "type": "x", "param": None, "code": 400}}, 400)
+                self.reply(
+                    {"error": {"message": text, "type": "x", "param": None, "code": 400}}, 400
+                )
                 return
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")

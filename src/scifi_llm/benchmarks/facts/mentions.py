@@ -314,7 +314,7 @@ class Story:
                 return keys[0]
             if keys:
                 # Two could be meant: who the sentence before begins with, where this one begins so.
-                opening = not sentence.text[:at].strip("\"“ ")
+                opening = not sentence.text[:at].strip('"“ ')
                 return keys[0] if place == 1 and opening and _begins(row, keys[0]) else ""
         return ""
 

@@ -37,7 +37,9 @@ PAST = re.compile(
 
 
 # §s, the sounder, has …
-APPOSITION = re.compile(r"(§[sy]), (?:the|an?|his|her|our|their|who) [^,.;:!?§]{1,50}, (?=\w)", re.I)
+APPOSITION = re.compile(
+    r"(§[sy]), (?:the|an?|his|her|our|their|who) [^,.;:!?§]{1,50}, (?=\w)", re.I
+)
 
 
 def unreal(text: str) -> bool:
