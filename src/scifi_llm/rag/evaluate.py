@@ -31,12 +31,16 @@ ABLATIONS = {f"without {route}": scoring.ROUTES - {route} for route in sorted(sc
 
 @dataclass
 class Scores:
-    """A value for each query, in the order of the queries, by the name of the measure."""
+    """A value for each query, in the order of the queries, by the name of the measure.
+
+    `found` holds for each query's id the chunk ids of the passages that were found, best first.
+    """
 
     values: dict[str, list[float]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     leaks: int = 0
+    found: dict[str, list[str]] = field(default_factory=dict)
 
     def mean(self, name: str) -> float | None:
         """The mean of a measure, rounded; None where it does not apply."""
@@ -122,6 +126,8 @@ def measure(
         started = time.perf_counter()
         usual = retriever.search(query.request)
         scores.seconds.append(time.perf_counter() - started)
+        ids = [chunk.id for passage in usual.passages for chunk in passage.chunks]
+        scores.found[query.id] = ids
         deep = retriever.search(replace(query.request, top_k=DEPTH)).passages
         scores.leaks += any(leaks(query, passage) for passage in [*usual.passages, *deep])
         for name, value in judged(query, deep).items():

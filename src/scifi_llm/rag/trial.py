@@ -106,6 +106,7 @@ def results(
         "kinds": evaluate.by_kind(main),
         "compared": {kind: evaluate.report(scores) for kind, scores in all_scores.items()},
         **record.about(),
+        "found": main.found,
     }
 
 
