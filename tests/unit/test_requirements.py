@@ -45,7 +45,7 @@ def test_the_documented_stack() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["rag.txt", "llm-cpu.txt"])
+@pytest.mark.parametrize("name", ["rag.txt", "llm-cpu.txt", "finetune-cpu.txt"])
 def test_cpu_sets_hold_no_cuda_packages(name: str) -> None:
     found = pins(name)
     assert found["torch"] == "2.13.0+cpu"
@@ -56,3 +56,13 @@ def test_cpu_sets_hold_no_cuda_packages(name: str) -> None:
 def test_tests_run_on_the_packages_of_the_author() -> None:
     rag, dev = pins("rag.txt"), pins("dev.txt")
     assert {k: v for k, v in dev.items() if k in rag and rag[k] != v} == {}
+
+
+def test_fine_tuning_is_the_same_on_both_engines() -> None:
+    gpu, cpu = pins("finetune.txt"), pins("finetune-cpu.txt")
+    assert gpu["torch"] == "2.10.0"  # documented
+    for package in ("transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets"):
+        assert gpu[package] == cpu[package]
+    readers = pins("rag.txt")
+    for package in ("pypandoc-binary", "pypdf"):  # fine-tuning reads what RAG reads
+        assert gpu.get(package) == cpu.get(package) == readers.get(package) is not None
