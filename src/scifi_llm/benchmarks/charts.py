@@ -1,4 +1,5 @@
-"""Line and bar charts as inline SVG. Colours are the page's variables: they follow dark and light."""
+# ruff: noqa: E501  # markup is read as a whole
+"""Line and bar charts as inline SVG, in the page's colours: they follow dark and light."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from ..errors import ToolkitError
 from . import results, story
 from .facts import model as facts_model
 from .facts.check import ABSENT, CONTRADICTED, KEPT, check
-from .facts.model import Fact
+from .facts.fact import Fact
 from .score_files import read_text
 from .statistics import bootstrap
 from .target import Target, arguments, ask, connect
@@ -56,7 +56,8 @@ def check_files(story_file: Path, facts_file: Path, out: str | None) -> int:
     kept = sum(row["verdict"] == KEPT for row in rows)
     say = log_warn if wrong else log_ok
     say(
-        f"{len(rows)} facts: {kept} kept, {wrong} contradicted, {len(rows) - kept - wrong} not mentioned"
+        f"{len(rows)} facts: {kept} kept, {wrong} contradicted, "
+        f"{len(rows) - kept - wrong} not mentioned"
     )
     return 0
 
@@ -305,6 +306,7 @@ def report(summary: dict[str, Any]) -> None:
                 else ""
             )
             print(
-                f"  {point['depth']:>6} words  recall {recall['mean']:.2f}{span}, {point['contradicted']} contradicted"
+                f"  {point['depth']:>6} words  recall {recall['mean']:.2f}{span}, "
+                f"{point['contradicted']} contradicted"
             )
         log_ok(f"Effective length: {row['effective_words'] or 'below the shortest depth'} words")

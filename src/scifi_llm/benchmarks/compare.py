@@ -30,28 +30,39 @@ def of_folder(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+Measure = tuple[str, bool, Any]  # name, whether high is good, estimate
+
+
+def _prose(summary: dict[str, Any]) -> list[Measure]:
+    parts = ("overall", "vocabulary", "structure", "creativity")
+    return [(f"prose, {part}", True, summary[part]) for part in parts]
+
+
+def _speed(summary: dict[str, Any]) -> list[Measure]:
+    label = "tokens/s, {dataset} prompts, {concurrency} at once"
+    return [(label.format(**row), True, row["output_throughput"]) for row in summary["rows"]]
+
+
+def _context(summary: dict[str, Any]) -> list[Measure]:
+    label = "s to first token, {size} tokens cold"
+    return [(label.format(**row), False, row["cold_ttft"]) for row in summary["sizes"]]
+
+
+def _memory(summary: dict[str, Any]) -> list[Measure]:
+    stories = summary["stories"].items()
+    return [(f"facts recalled, {name}", True, story["recall"]) for name, story in stories]
+
+
+READERS = {"creative": _prose, "throughput": _speed, "scaling": _context, "coherence": _memory}
+
+
 def measures(found: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Each measure with the estimates of all models and their ranks."""
     rows: dict[str, tuple[bool, dict[str, Any]]] = {}
-
-    def note(name: str, high_is_good: bool, model: str, estimate: Any) -> None:
-        rows.setdefault(name, (high_is_good, {}))[1][model] = estimate
-
     for model, kinds in found.items():
-        if "creative" in kinds:
-            summary = kinds["creative"]["summary"]
-            for part in ("overall", "vocabulary", "structure", "creativity"):
-                note(f"prose, {part}", True, model, summary[part])
-        if "throughput" in kinds:
-            for row in kinds["throughput"]["summary"]["rows"]:
-                label = f"{row['dataset']} prompts, {row['concurrency']} at once"
-                note(f"tokens/s, {label}", True, model, row["output_throughput"])
-        if "scaling" in kinds:
-            for row in kinds["scaling"]["summary"]["sizes"]:
-                note(f"s to first token, {row['size']} tokens cold", False, model, row["cold_ttft"])
-        if "coherence" in kinds:
-            for name, story in kinds["coherence"]["summary"]["stories"].items():
-                note(f"facts recalled, {name}", True, model, story["recall"])
+        for kind, read in READERS.items():
+            for name, good, estimate in read(kinds[kind]["summary"]) if kind in kinds else []:
+                rows.setdefault(name, (good, {}))[1][model] = estimate
     return [
         {
             "name": name,
@@ -65,8 +76,10 @@ def measures(found: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]
 
 def compare(folder: Path, quick: bool) -> Run:
     """Write the comparison of a folder with one folder a model, and its report."""
-    places = sorted(p for p in folder.iterdir() if p.is_dir())
-    found = {d["model"]: kinds for p in places if (kinds := of_folder(p)) for d in [next(iter(kinds.values()))]}  # fmt: skip
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for place in sorted(p for p in folder.iterdir() if p.is_dir()):
+        if kinds := of_folder(place):
+            found[next(iter(kinds.values()))["model"]] = kinds
     if not found:
         raise ToolkitError(
             f"{folder} holds no results.", "Run: vllm/benchmarks/5_model_comparison.sh"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # markup is read as a whole
 """One HTML page of the results of a folder: tables, plots as inline SVG, nothing from outside.
 
 `python -m scifi_llm.benchmarks.report [DIR]` writes DIR/report.html; every benchmark does so when

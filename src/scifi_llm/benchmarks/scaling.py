@@ -23,8 +23,12 @@ SIZES = (1024, 4096, 16384, 32768, 49152, 61440)
 QUICK_SIZES = (256, 512, 1024)
 ANSWER_TOKENS, QUICK_TOKENS = 128, 16
 REPEATS = 3
+COLUMNS = (
+    "cold_prompt_tokens", "cold_ttft", "cached_ttft", "cold_tokens_per_second",
+    "cached_tokens_per_second",
+)  # fmt: skip
 EPILOG = f"""\
-sizes: {", ".join(f"{size // 1024}k" for size in SIZES)} tokens, as far as the server's window allows
+sizes: {", ".join(f"{size // 1024}k" for size in SIZES)} tokens, as far as the window allows
 examples:
   ./{PROGRAM}
   ./{PROGRAM} --sizes 1024 8192 --repeats 5
@@ -128,10 +132,10 @@ def report(summary: dict[str, Any]) -> None:
     """Print the table."""
     print(f"\n{'prompt':>8} {'TTFT cold':>10} {'cached':>8} {'tokens/s cold':>14} {'cached':>8}")
     for row in summary["sizes"]:
-        cells = [row[k]["mean"] for k in ("cold_prompt_tokens", "cold_ttft", "cached_ttft",
-                                          "cold_tokens_per_second", "cached_tokens_per_second")]  # fmt: skip
+        cells = [row[key]["mean"] for key in COLUMNS]
         shown = [
-            "-" if c is None else f"{c:.0f}" if i == 0 else f"{c:.2f}" for i, c in enumerate(cells)
+            "-" if cell is None else f"{cell:.0f}" if i == 0 else f"{cell:.2f}"
+            for i, cell in enumerate(cells)
         ]
         print(f"{shown[0]:>8} {shown[1]:>8} s {shown[2]:>6} s {shown[3]:>14} {shown[4]:>8}")
     print()

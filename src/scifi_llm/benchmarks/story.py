@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a table of facts
 """A long story in chapters, facts planted in it at known depths, and questions about them.
 
 The facts are stated once, in a chapter's instructions, and asked for later in other words (NoLiMa,
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .facts.model import Fact, parse
+from .facts.fact import Fact
+from .facts.model import parse
 
 DEPTHS = (2000, 5000, 10000, 20000)  # words between the facts and the question
 SYSTEM = (

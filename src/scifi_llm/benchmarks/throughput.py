@@ -1,7 +1,7 @@
 """Requests at the same time: `vllm bench serve` at several concurrencies, its JSON as our items.
 
-`vllm/benchmarks/1_throughput.sh` runs it. Prompts are fiction-shaped (a custom dataset made from the
-writing tests) and random ones; every repeat has a seed of its own, because a repeated prompt would
+`vllm/benchmarks/1_throughput.sh` runs it. Prompts are fiction-shaped (a custom dataset made of
+the writing tests) and random ones; every repeat has a seed of its own, because a repeated prompt would
 be answered from the prefix cache.
 """
 
@@ -121,8 +121,8 @@ def one(
         else:
             dataset = ["--dataset-name", "random", "--random-input-len", str(length),
                        "--random-output-len", str(answer)]  # fmt: skip
-        more = ["--num-prompts", str(count), "--max-concurrency", str(concurrency), "--seed", str(seed),
-                "--result-dir", scratch, "--result-filename", "result.json"]  # fmt: skip
+        more = ["--num-prompts", str(count), "--max-concurrency", str(concurrency),
+                "--seed", str(seed), "--result-dir", scratch, "--result-filename", "result.json"]  # fmt: skip
         done = subprocess.run(
             command(known, target, tokenizer, dataset, more),
             capture_output=True, text=True, check=False, cwd=scratch,
@@ -156,10 +156,12 @@ def summarize(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def report(summary: dict[str, Any]) -> None:
     """Print the table."""
-    print(f"\n{'prompts':<8} {'at once':>7} {'tokens/s':>9} {'goodput/s':>10} {'TTFT ms':>8} {'TPOT ms':>8} {'ITL ms':>7}")  # fmt: skip
+    heads = ("tokens/s", "goodput/s", "TTFT ms", "TPOT ms", "ITL ms")
+    print(f"\n{'prompts':<8} {'at once':>7} " + " ".join(f"{h:>10}" for h in heads))
     for row in summary["rows"]:
         cells = ["-" if (m := row[k]["mean"]) is None else f"{m:.1f}" for k in SHOWN]
-        print(f"{row['dataset']:<8} {row['concurrency']:>7} {cells[0]:>9} {cells[1]:>10} {cells[2]:>8} {cells[3]:>8} {cells[4]:>7}")  # fmt: skip
+        numbers = " ".join(f"{c:>10}" for c in cells)
+        print(f"{row['dataset']:<8} {row['concurrency']:>7} {numbers}")
     print()
 
 
@@ -182,11 +184,13 @@ def main() -> int:
     known, tokenizer = vllm_version(), tokenizer_of(target)
     log_test(f"{target.model}: {', '.join(DATASETS)} prompts, {levels} at once, {repeats} repeats")
     ask(target, [{"role": "user", "content": "Warm up."}], max_tokens=4)
-    work = [
-        (f"{name}/{level}/{n}",
-         partial(one, known, target, tokenizer, name, level, options.seed * 1000 + n * 100 + level, sizes))
-        for n in range(repeats) for name in DATASETS for level in levels
-    ]  # fmt: skip
+    work: list[results.Work] = []
+    for n in range(repeats):
+        for name in DATASETS:
+            for level in levels:
+                seed = options.seed * 1000 + n * 100 + level
+                do = partial(one, known, target, tokenizer, name, level, seed, sizes)
+                work.append((f"{name}/{level}/{n}", do))
     results.work_through(run, work, "Benchmarks", summarize)
     report(run.data["summary"])
     log_ok("Next: vllm/benchmarks/2_context_scaling.py")

@@ -1,7 +1,8 @@
 """Words and turns that language models overuse, against what human fiction has of them.
 
 The list is our own, after the published findings: Juzek & Ward 2025 ("delve" and its kin), Reinhart
-et al. 2025 ("tapestry"), and the projects slop-score and antislop (names, fragments). It is counted per 1,000 words over [a-z]+ tokens.
+et al. 2025 ("tapestry"), and the projects slop-score and antislop (names, fragments). Counted per
+1,000 words over [a-z]+ tokens.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # sentences and scripts are read as a whole
 """A long story by rule: what is forgotten beyond a length, and contradictions planted in it."""
 
 from __future__ import annotations

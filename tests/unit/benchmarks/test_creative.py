@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # sentences and scripts are read as a whole
 """Writing tests against a server that answers by rule; scores of files; the judge."""
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scifi_llm.benchmarks.facts import lexicon
+from scifi_llm.benchmarks.facts import numbers
 from scifi_llm.benchmarks.facts.check import check
 from scifi_llm.benchmarks.facts.model import load, parse
+from scifi_llm.benchmarks.facts.numbers import digits
 from scifi_llm.errors import ToolkitError
 
 PLANTED = yaml.safe_load(Path(__file__).with_name("planted.yaml").read_text("utf-8"))
@@ -71,19 +72,19 @@ def test_a_death_in_the_story_does_not_deny_what_came_before() -> None:
     ],
 )
 def test_numbers_as_words(text: str, expected: str) -> None:
-    assert lexicon.digits(text) == expected
+    assert digits(text) == expected
 
 
 @given(st.integers(min_value=1, max_value=99))
 def test_digits_reads_what_people_write(number: int) -> None:
-    tens = {v: k for k, v in lexicon.TENS.items()}
-    units = {v: k for k, v in lexicon.UNITS.items()}
+    tens = {v: k for k, v in numbers.TENS.items()}
+    units = {v: k for k, v in numbers.UNITS.items()}
     if number in units:
         word = units[number]
     else:
         rest = number % 10
         word = tens[number - rest] + (f"-{units[rest]}" if rest else "")
-    assert lexicon.digits(word) == str(number)
+    assert digits(word) == str(number)
 
 
 @given(st.text(max_size=300))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # sentences and scripts are read as a whole
 """Ctrl+C in the middle of each benchmark and of the comparison's second model."""
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def test_ctrl_c_in_a_benchmark(serving: Any, tmp_path: Path, module: str, words:
         f"import sys; sys.path.insert(0, {str(REPO / 'src')!r}); from scifi_llm.console import run_main; "
         f"from scifi_llm.benchmarks.{module} import main; sys.argv[0] = 'x'; sys.exit(run_main(main))"
     )
-    with serving(lambda body: ("She waited. " * 60, "stop"), pause=0.1) as (url, seen):
+    with serving(lambda body: ("She waited. " * 60, "stop"), pause=0.1) as (url, _):
         line = [sys.executable, "-c", code, "--base-url", url, "--out", str(tmp_path), *words]
         run = subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         until(lambda: len(items(tmp_path)) >= 2)

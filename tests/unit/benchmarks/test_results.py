@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # sentences and scripts are read as a whole
 """Results, statistics, charts, the report, scaling, throughput's call and the comparison."""
 
 from __future__ import annotations

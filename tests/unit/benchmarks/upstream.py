@@ -1,4 +1,4 @@
-"""A server that answers by rule, for benchmarks: OpenAI's chat protocol, streamed, without a model."""
+"""A server that answers by rule: OpenAI's chat protocol, streamed, without a model."""
 
 from __future__ import annotations
 

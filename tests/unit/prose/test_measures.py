@@ -46,7 +46,7 @@ def test_mtld_of_a_loop_and_of_different_words() -> None:
 
 
 def test_repeated() -> None:
-    assert measures.repeated("a b c a b c".split(" "), 3) == 0.25
+    assert measures.repeated(list("abcabc"), 3) == 0.25
     assert measures.repeated(["a"], 3) == 0.0
 
 
@@ -57,7 +57,11 @@ def test_copies_with_other_names_are_copies() -> None:
 
 
 def test_dialogue_share_of_all_kinds_of_quotes() -> None:
-    for text in ('"Go now," he said to me.', "“Go now,” he said to me.", "‘Go now,’ he said to me."):
+    for text in (
+        '"Go now," he said to me.',
+        "“Go now,” he said to me.",
+        "‘Go now,’ he said to me.",
+    ):
         assert measures.dialogue_share(read_page(text)) == pytest.approx(2 / 6)
     assert measures.dialogue_share(read_page("He didn't go. It's late.")) == 0
 
@@ -86,12 +90,16 @@ def test_lists_tables_and_code_are_no_prose(text: str) -> None:
 
 
 def test_headings_front_matter_and_marks_are_left_out() -> None:
-    page = read_page("---\ntype: chapter\n---\n# One\n\nCHAPTER TWO\n\nShe *knew* it.\n\n---\n\nHe did not.")
+    page = read_page(
+        "---\ntype: chapter\n---\n# One\n\nCHAPTER TWO\n\nShe *knew* it.\n\n---\n\nHe did not."
+    )
     assert page.paragraphs == ("She knew it.", "He did not.")
 
 
 def test_wrapped_lines_are_one_paragraph_and_lines_of_talk_are_several() -> None:
-    wrapped = "The ship came down slowly over the white hills and nobody on\nboard of her said a word."
+    wrapped = (
+        "The ship came down slowly over the white hills and nobody on\nboard of her said a word."
+    )
     assert len(read_page(wrapped).paragraphs) == 1
     assert len(read_page('"Go."\n"I will not."\n"Then stay."').paragraphs) == 3
 

@@ -1,4 +1,4 @@
-"""Hold a story against facts: each is kept, contradicted with the quoted sentence, or not mentioned."""
+"""Hold a story against facts: kept, contradicted with the quoted sentence, or not mentioned."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from . import lexicon
-from .mentions import Sentence, Story
-from .model import Fact
+from .entities import Sentence
+from .fact import Fact
+from .mentions import Story
+from .numbers import digits
 from .rules import PAST, TIMED, denied, said, unreal
 
 KEPT, CONTRADICTED, ABSENT = "kept", "contradicted", "not mentioned"
@@ -51,7 +52,7 @@ def _findings(fact: Fact, story: Story, sentence: Sentence) -> list[tuple[str, b
     text = _tagged(fact, story, sentence)
     if "§s" not in text and "§y" not in text:
         return []
-    text = lexicon.digits(text)
+    text = digits(text)
     doubtful = unreal(text) or (fact.kind in TIMED and bool(PAST.search(text)))
     found = [(words, right) for words, right in said(fact, text) if right or not doubtful]
     if not doubtful:
@@ -65,7 +66,7 @@ def _named_wrong(fact: Fact, text: str) -> list[str]:
     nouns = [*fact.nouns, *(w for w in re.findall(r"[a-z]{4,}", fact.attribute.lower()))]
     hits = []
     for wrong in fact.contradictions:
-        words = re.escape(lexicon.digits(wrong)).replace(r"\ ", r"\s+")
+        words = re.escape(digits(wrong)).replace(r"\ ", r"\s+")
         found = re.search(rf"§s(?P<m>[^.;!?]{{0,80}}?)\b{words}\b", text, re.IGNORECASE)
         if not found or denied(found["m"]) or re.search(OPEN, found["m"]):
             continue

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a pattern is read as a whole
 """FACTS.yaml: what a story must keep to.
 
     facts:
@@ -21,44 +22,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import ToolkitError
 from ...settings import parse_yaml
-from . import lexicon
+from .fact import Fact
+from .kinds import typed
 
 FIX = "The format: vllm/benchmarks/4_long_context_coherence.py --help"
-PLACE_WORDS = r"birth ?place|home ?town|home ?world|home|born|birth|origin|native|homeland|from"
-COLOUR = r"(?:colou?rs?|colou?red)"
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One fact. `kind` chooses the rules; `family` and `group` place the value in the lexicon."""
-
-    id: str
-    subject: str
-    attribute: str
-    value: str
-    aliases: tuple[str, ...] = ()
-    synonyms: tuple[str, ...] = ()
-    contradictions: tuple[str, ...] = ()
-    gender: str = ""
-    kind: str = "other"
-    family: str = ""
-    group: str = ""
-    nouns: tuple[str, ...] = ()  # of the attribute: eyes, hair, crew
-    number: int | None = None
-    other: str = ""  # the second person of a relation, the second event of an order
-    extra: dict[str, Any] = field(default_factory=dict, compare=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All names of the subject."""
-        return (self.subject, *self.aliases)
 
 
 def load(file: Path) -> list[Fact]:
@@ -166,152 +138,3 @@ def _from_statement(text: str) -> dict[str, str]:
                 "value": parts["v"],
             }
     return {"subject": "", "attribute": "", "value": ""}
-
-
-def typed(fact: Fact) -> Fact:
-    """The fact with its kind and what the rules of that kind need."""
-    attribute = re.sub(r"[_-]+", " ", fact.attribute.lower()).strip()
-    value = fact.value.lower()
-    family, group = lexicon.family_of(fact.value)
-    numbers = re.findall(r"\d+", lexicon.digits(fact.value))
-    number = int(numbers[0]) if numbers else None
-
-    def made(kind: str, **more: Any) -> Fact:
-        known = {"family": family, "group": group, "number": number}
-        return Fact(**{**fact.__dict__, "kind": kind, **known, **more})
-
-    if re.search(r"\b(?:before|after|order|precedes|follows)\b", attribute) and number is None:
-        return made("order", other=fact.value)
-    if re.search(r"\b(?:relation\w*|kin|family)\b", attribute) or lexicon.group_of(
-        "kin", attribute.split(" ")[0] if attribute else ""
-    ):
-        return _relation(fact, attribute) or made("other")
-    if _relation_value(value):
-        return _relation(fact, attribute) or made("other")
-    if (
-        family != "marriage"
-        and re.search(r"\b(?:status|fate|dead|alive|living|vital)\b", attribute)
-    ) or value in ("dead", "alive", "deceased", "killed"):
-        dead = bool(
-            re.search(
-                r"\b(?:dead|died|killed|deceased|perished|lost|murdered|drowned|false|no)\b", value
-            )
-        )
-        return made("status", group="dead" if dead else "alive")
-    if re.search(r"\bage\b|\byears old\b|\bhow old\b", attribute) and number is not None:
-        return made("age")
-    if family == "colour" or re.search(COLOUR, attribute):
-        nouns = [
-            w
-            for w in re.findall(r"[a-z]+", attribute)
-            if not re.fullmatch(COLOUR + "|of|the|her|his|its", w)
-        ]
-        nouns += [
-            w
-            for w in re.findall(r"\b(?:eyes?|hair|beard|skin|fur|coat)\b", value)
-            if w not in nouns
-        ]
-        if nouns and family == "colour":
-            return made("colour", nouns=tuple(nouns))
-    if family in ("rank", "job") and not re.search(r"\bname\b", attribute):
-        return made("rank")
-    if (
-        re.search(r"\b(?:sur|last|family|full|first)? ?name\b|\bcalled\b|\btitle\b", attribute)
-        and not numbers
-    ):
-        return made("name")
-    if re.search(
-        r"\b(?:date|year|day|when|month|season|time|born on|birthday|founded|signed|launched)\b",
-        attribute,
-    ):
-        return made("date")
-    if (
-        re.search(r"\b(?:location|place|position|where|orbit|site)\b", attribute)
-        and number is None
-        and re.search(r"[A-ZÀ-Þ]", fact.value)
-    ):
-        return made("location")
-    if re.search(rf"\b(?:{PLACE_WORDS})\b", attribute) and re.search(r"[A-ZÀ-Þ]", fact.value):
-        return made("place")
-    if number is not None:
-        return _numeric(fact, attribute, made)
-    return made("other")
-
-
-def _numeric(fact: Fact, attribute: str, made: Callable[..., Fact]) -> Fact:
-    words = r"(?:number|count|size|amount|how|many|of|the|total|in|on|a|an|is|her|his|its)"
-    label = re.match(r"([A-Z][a-z]+|[a-z]+) (\d+|[a-z-]+)$", fact.value)
-    if label and label[1].lower() in (
-        "deck",
-        "berth",
-        "room",
-        "cabin",
-        "dock",
-        "level",
-        "gate",
-        "sector",
-        "bay",
-        "floor",
-        "block",
-        "cell",
-    ):
-        return made("label", nouns=(label[1].lower(),))
-    rest = re.sub(r"^(?:about|some|exactly|a crew of)\s+", "", lexicon.digits(fact.value).lower())
-    after = re.match(r"\d+(?:\.\d+)?[ -]?([a-z]+)", rest)
-    nouns = [w for w in re.findall(r"[a-z]+", attribute) if not re.fullmatch(words, w)]
-    if after and after[1] not in nouns and after[1] not in ("in", "of", "and", "or", "years"):
-        return (
-            made("measure", nouns=(after[1],))
-            if after[1] in MEASURES
-            else made("count", nouns=(after[1], *nouns))
-        )
-    if after and after[1] in MEASURES:
-        return made("measure", nouns=(after[1],))
-    return made("count", nouns=tuple(nouns))
-
-
-MEASURES = frozenset(
-    "day days hour hours minute minutes second seconds week weeks month months year years metre "
-    "metres meter meters kilometre kilometres kilometer kilometers mile miles foot feet ton tons "
-    "tonne tonnes kilogram kilograms degree degrees light fathom fathoms league leagues percent "
-    "mark marks credit credits crowns litre litres".split(" ")
-)
-KIN = lexicon.pattern("kin")
-_OF = re.compile(
-    rf"(?:an? |the )?(?:\w+ )?\b(?P<k>{KIN})\b (?:of|to) (?P<o>.+)|(?P<o2>.+?)(?:'s|’s|s'|s’) (?:\w+ )?(?P<k2>{KIN})$",
-    re.IGNORECASE,
-)
-
-
-def _relation_value(value: str) -> bool:
-    return bool(_OF.fullmatch(value.strip(". ")))
-
-
-def _relation(fact: Fact, attribute: str) -> Fact | None:
-    """The fact as `subject is the group of other`."""
-    found = _OF.fullmatch(fact.value.strip(". "))
-    data = dict(fact.__dict__)
-    kind = {"kind": "relation", "family": "kin"}
-    shown = {"subject": fact.subject, "value": fact.value}
-    if found:
-        group = lexicon.group_of("kin", found["k"] or found["k2"])
-        return Fact(
-            **{**data, **kind, "group": group, "other": (found["o"] or found["o2"]).strip()}
-        )
-    plain = re.fullmatch(
-        rf"(?P<o>.+?) is (?:his|her|its|their) (?:\w+ )?(?P<k>{KIN})", fact.value.strip(". ")
-    )
-    if plain:
-        group = lexicon.group_of("kin", plain["k"])
-        return Fact(**{**data, **kind, "group": group, "subject": plain["o"], "aliases": (),
-                       "other": fact.subject, "extra": {"of_aliases": fact.aliases, **shown}})  # fmt: skip
-    to = re.search(r"\b(?:to|with|of) (?P<o>.+)$", re.sub(r"[_-]+", " ", fact.attribute))
-    if to and (group := lexicon.group_of("kin", fact.value)):
-        return Fact(**{**data, **kind, "group": group, "other": to["o"].strip()})
-    group = lexicon.group_of("kin", attribute.split(" ")[-1]) or lexicon.group_of(
-        "kin", attribute.split(" ")[0]
-    )
-    if group:  # the subject's brother is the value
-        return Fact(**{**data, **kind, "group": group, "subject": fact.value, "aliases": (),
-                       "other": fact.subject, "extra": {"of_aliases": fact.aliases, **shown}})  # fmt: skip
-    return None
