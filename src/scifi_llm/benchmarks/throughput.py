@@ -1,8 +1,8 @@
 """Requests at the same time: `vllm bench serve` at several concurrencies, its JSON as our items.
 
 `vllm/benchmarks/1_throughput.sh` runs it. Prompts are fiction-shaped (a custom dataset made of
-the writing tests) and random ones; every repeat has a seed of its own, because a repeated prompt would
-be answered from the prefix cache.
+the writing tests) and random ones; every repeat has a seed of its own, because a repeated prompt
+would be answered from the prefix cache.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ def one(
             dataset = ["--dataset-name", "random", "--random-input-len", str(length),
                        "--random-output-len", str(answer)]  # fmt: skip
         more = ["--num-prompts", str(count), "--max-concurrency", str(concurrency),
-                "--seed", str(seed), "--result-dir", scratch, "--result-filename", "result.json"]  # fmt: skip
+                "--seed", str(seed), "--result-dir", scratch,
+                "--result-filename", "result.json"]  # fmt: skip
         done = subprocess.run(
             command(known, target, tokenizer, dataset, more),
             capture_output=True, text=True, check=False, cwd=scratch,
