@@ -120,6 +120,7 @@ def test_the_folder_vllm_is_no_package_and_no_module_lies_in_the_root() -> None:
         [
             *(REPO / "RAG").rglob("*.py"),
             *(REPO / "vllm" / "health_checks").glob("*.py"),
+            *(REPO / "vllm" / "benchmarks").glob("*.py"),
             *(REPO / "fine-tuning" / "scripts").glob("*.py"),
         ]
     ),

@@ -40,7 +40,7 @@ examples:
 
 
 def check_files(story_file: Path, facts_file: Path, out: str | None) -> int:
-    """`--check`: print a row a fact and write them; 0 without, 2 with contradictions."""
+    """`--check`: print a row a fact and write them; 0 also where facts are contradicted."""
     if out == "-":
         keep_stdout_for_data()
     rows = check_story(read_text(story_file), facts_model.load(facts_file))
@@ -193,7 +193,19 @@ def summarize(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
             "errors": sum(bool(i.get("error")) for i in mine),
             "contradictions": checks[-1]["contradictions"] if checks else None,
         }
+    if {"canon", "no canon"} <= set(found["stories"]):
+        found["canon_effect"] = canon_effect(items)
     return found
+
+
+def canon_effect(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How much more is recalled with canon, question by question: mean difference and interval."""
+    kept: dict[str, dict[tuple[str, int], float]] = {"canon": {}, "no canon": {}}
+    for item in items:
+        if item["kind"] == "answer" and item["verdict"] != "error":
+            kept[item["story"]][item["fact"], item["depth"]] = float(item["verdict"] == KEPT)
+    both = kept["canon"].keys() & kept["no canon"].keys()
+    return bootstrap([kept["canon"][key] - kept["no canon"][key] for key in sorted(both)])
 
 
 def effective(curve: Sequence[dict[str, Any]]) -> int | None:
@@ -310,3 +322,7 @@ def report(summary: dict[str, Any]) -> None:
                 f"{point['contradicted']} contradicted"
             )
         log_ok(f"Effective length: {row['effective_words'] or 'below the shortest depth'} words")
+    if effect := summary.get("canon_effect"):
+        low, high = effect["low"], effect["high"]
+        span = f" ({low:+.2f} to {high:+.2f})" if low is not None else ""
+        log_ok(f"Canon changes recall by {effect['mean'] or 0:+.2f}{span}")

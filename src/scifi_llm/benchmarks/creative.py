@@ -37,13 +37,13 @@ examples:
 
 def one(target: Target, tone: str, test: str, seed: int, words: int, tokens: int) -> dict[str, Any]:
     """One written text with its scores; `scores` is null where there is too little to score."""
-    answer = ask(
-        target, messages(tone, test, words), max_tokens=tokens, seed=seed, **TONE_CONFIGS[tone]
-    )
-    return {"tone": tone, "test": test, "seed": seed, **as_item(answer, tone)}
+    chat = messages(tone, test, words)
+    answer = ask(target, chat, max_tokens=tokens, seed=seed, **TONE_CONFIGS[tone])
+    prompt = "\n\n".join(message["content"] for message in chat)
+    return {"tone": tone, "test": test, "seed": seed, **as_item(answer, tone, prompt)}
 
 
-def as_item(answer: Answer, tone: str) -> dict[str, Any]:
+def as_item(answer: Answer, tone: str, prompt: str) -> dict[str, Any]:
     """What is kept of an answer: the raw text, how it ended, and its scores."""
     item: dict[str, Any] = {
         "text": answer.text,
@@ -55,7 +55,7 @@ def as_item(answer: Answer, tone: str) -> dict[str, Any]:
         "reason": "",
     }
     try:
-        item["scores"] = prose.score(answer.text, tone)
+        item["scores"] = prose.score(answer.text, tone, prompt)
     except ValueError as error:
         item["reason"] = str(error)
     return item

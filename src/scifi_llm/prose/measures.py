@@ -133,6 +133,13 @@ def repeated(items: Sequence[str], n: int) -> float:
     return 1 - len(set(zip(*(items[i:] for i in range(n)), strict=False))) / total
 
 
+def taken_from(words: Sequence[str], source: Sequence[str], n: int) -> float:
+    """Share of n-grams that stand in `source`; 0 for a sequence shorter than n."""
+    known = set(zip(*(source[i:] for i in range(n)), strict=False))
+    grams = list(zip(*(words[i:] for i in range(n)), strict=False))
+    return sum(gram in known for gram in grams) / len(grams) if grams else 0.0
+
+
 def repeated_in_windows(words: Sequence[str], n: int, window: int) -> float:
     """Mean of `repeated` over consecutive windows of equal length; the last, shorter one counts
     only where it is the only one."""

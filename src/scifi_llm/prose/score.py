@@ -223,15 +223,19 @@ def diagnostics(values: Mapping[str, float], words: int) -> dict[str, dict[str, 
     return found
 
 
-def score(text: str, tone: str = DEFAULT_TONE) -> dict[str, Any]:
+def score(text: str, tone: str = DEFAULT_TONE, prompt: str = "") -> dict[str, Any]:
     """overall, vocabulary, structure, creativity (0 to 100, one decimal), interval, words and
-    diagnostics of a text. Raises ValueError below MIN_WORDS words.
+    diagnostics of a text; what it copies from its `prompt` counts as a copy.
+
+    Raises ValueError below MIN_WORDS words.
     """
     page = read_page(text)
     words = len(page.words)
     if words + page.other < MIN_WORDS:
         raise ValueError(f"{words + page.other} words; a score needs {MIN_WORDS}")
     values = measure(page)
+    asked = words_of(prompt)
+    values["copy"] = max(values["copy"], measures.taken_from(page.words, asked, 8))
     made = {name: round(value, 1) for name, value in parts(values, words, tone).items()}
     return {
         **made,

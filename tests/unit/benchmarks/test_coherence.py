@@ -93,6 +93,16 @@ def test_short_answers_are_understood(plant: story.Plant) -> None:
     assert coherence.judge_answer(plant.fact, "I do not know.") != "kept"
 
 
+def test_the_effect_of_canon_is_counted_question_by_question() -> None:
+    def answer(story: str, fact: str, verdict: str) -> dict[str, Any]:
+        return {"kind": "answer", "story": story, "fact": fact, "depth": 9, "verdict": verdict}
+
+    items = [answer("canon", f, "kept") for f in "abcd"]
+    items += [answer("no canon", f, "kept" if f == "a" else "not mentioned") for f in "abc"]
+    effect = coherence.canon_effect([*items, answer("no canon", "d", "error")])
+    assert (effect["mean"], effect["n"]) == (0.6667, 3)
+
+
 def test_one_word_answers() -> None:
     eyes, age, born = (p.fact for p in story.plants()[:3])
     assert coherence.judge_answer(eyes, "Grey.") == "kept"

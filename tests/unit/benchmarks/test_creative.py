@@ -44,6 +44,15 @@ def test_a_run_scores_texts_and_counts_how_they_ended(serving: Any, benchmark_ru
     assert seen[0]["temperature"] == tones.TONE_CONFIGS["gritty"]["temperature"]
 
 
+def test_a_copied_prompt_is_no_text_of_its_own() -> None:
+    chat = tones.messages("gritty", "action", 600)
+    prompt = "\n\n".join([m["content"] for m in chat] + list(tones.TESTS.values()))
+    copied = creative.as_item(creative.Answer(text=prompt, finish_reason="stop"), "gritty", prompt)
+    assert copied["scores"]["overall"] < 35
+    own = creative.as_item(creative.Answer(text=PAGE, finish_reason="stop"), "gritty", prompt)
+    assert own["scores"]["overall"] > 70
+
+
 def test_a_run_cut_short_goes_on(serving: Any, benchmark_run: Any, tmp_path: Path) -> None:
     asked: list[str] = []
 
