@@ -150,7 +150,7 @@ def creative(found: list[dict[str, Any]]) -> str:
         )
     head = ("model", "tone", "texts", "completed", "cut off", "errors", *PARTS)
     note = (
-        "<p>Distance from human pages of the same length, 0 to 100; human pages score 76 and more, "
+        "<p>Distance from human pages of the same length, 0 to 100; human pages score 74 and more, "
         "loops, lists and word salad 31 and less. Completed: ended by the model; target over 80 %.</p>"
     )
     return (

@@ -53,11 +53,11 @@ SCENE = re.compile(r"^\s*(?:[-*_#~•] ?){3,}\s*$|^#{1,6} ", re.MULTILINE)
 
 
 STOP = (
-    "I The A An And But Or So Then Now There Here He She It They We You His Her Its Their Our My "
-    "Your This That These Those When While If As At In On Of For From To By With Not No Yes What "
-    "Who Why How Where Which Mr Mrs Ms Dr Sir Miss God Chapter One Two Three Day Earth Moon "
-    "Sun Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July "
-    "August September October November December"
+    "I The A An And But Or So Then Now There Here He She It They We You His Her Its Their "
+    "Our My Your This That These Those When While If As At In On Of For From To By With Not "
+    "No Yes What Who Why How Where Which Mr Mrs Ms Dr Sir Miss God Chapter One Two Three "
+    "Day Earth Moon Sun Monday Tuesday Wednesday Thursday Friday Saturday Sunday January "
+    "February March April May June July August September October November December "
 )
 STOP_NAMES = frozenset(STOP.split())
 

@@ -93,35 +93,30 @@ class Story:
             if count >= 2 and word.lower() not in lower:
                 self.entities["o:" + word.lower()] = Entity("o:" + word.lower(), [word])
 
-    def _make_matcher(self) -> list[tuple[re.Pattern[str], str]]:
+    def _make_matcher(self) -> tuple[re.Pattern[str], dict[str, str]]:
+        """One pattern of all names, the longest first, and whose each of them is."""
         owners: dict[str, set[str]] = defaultdict(set)
+        forms: dict[str, str] = {}
         for entity in self.entities.values():
             for name in entity.names:
                 owners[name.lower()].add(entity.key)
-        made = []
-        for name in sorted(owners, key=len, reverse=True):
-            keys = owners[name]
-            shown = next(n for k in keys for n in self.entities[k].names if n.lower() == name)
-            flags = 0 if shown[0].isupper() else re.IGNORECASE
-            body = re.escape(shown).replace(r"\ ", r"\s+")
-            rule = re.compile(
-                rf"(?<![\w-])(?:(?:[Tt]he) )?{body}(?:['’]s|(?<=s)['’](?=\s))?(?![\w-])", flags
-            )
-            made.append(
-                (rule, next(iter(keys)) if len(keys) == 1 else "?" + "|".join(sorted(keys)))
-            )
-        return made
+                body = re.escape(name).replace(r"\ ", r"\s+")
+                forms[name.lower()] = body if name[0].isupper() else f"(?i:{body})"
+        every = "|".join(forms[name] for name in sorted(forms, key=len, reverse=True)) or "(?!)"
+        pattern = rf"(?<![\w-])(?:[Tt]he )?({every})(?:['’]s|(?<=s)['’](?=\s))?(?![\w-])"
+        whose = {
+            name: min(keys) if len(keys) == 1 else "?" + "|".join(sorted(keys))
+            for name, keys in owners.items()
+        }
+        return re.compile(pattern), whose
 
     def _find_names(self, sentence: Sentence) -> None:
-        taken: list[Span] = []
-        for rule, key in self._matcher:
-            for found in rule.finditer(sentence.text):
-                if any(s.start < found.end() and found.start() < s.end for s in taken):
-                    continue
-                owner = bool(re.search(r"['’]s?$", found[0]))
-                inside = quoted(sentence.text, found.start())
-                taken.append(Span(found.start(), found.end(), key, owner, False, inside))
-        sentence.spans = sorted(taken, key=lambda span: span.start)
+        pattern, whose = self._matcher
+        for found in pattern.finditer(sentence.text):
+            key = whose[" ".join(found[1].lower().split())]
+            owner = bool(re.search(r"['’]s?$", found[0]))
+            inside = quoted(sentence.text, found.start())
+            sentence.spans.append(Span(found.start(), found.end(), key, owner, False, inside))
 
     def _genders(self, facts: Sequence[Fact]) -> None:
         votes: dict[str, Counter[str]] = defaultdict(Counter)

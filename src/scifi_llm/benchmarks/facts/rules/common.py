@@ -34,7 +34,7 @@ UNREAL = re.compile(
     r"\bsuppos\w+|\bwould have\b|\bcould have\b|\bmight have\b|\bmight be\b|\bmust have been\b|\brumou?r\w*|\blie[ds]?\b|"
     r"\bmistak\w+|\bwrongly\b|\bmistook\b|\bsaid to be\b|\bpeople said\b|\bwonder\w*|\bwhether\b|\bdyed?\b|\bwig\b|"
     r"\bcontact lens\w*|\bpainted\b|\bdisguise\w*|\bno one could\b|\bperhaps\b|\bmaybe\b|\bcould be\b|\bused to\b|\bunless\b|\bas soon as\b|"
-    r"\bfear(?:ed|s)?\b|\bproof\b|\bfelt sure\b|\bbeliev\w+ (?:that|him|her|them|§)|\bthreat\w*|\bwarn\w*|\bexpect\w*",
+    r"\bassum\w+|\bfear(?:ed|s)?\b|\bproof\b|\bfelt sure\b|\bbeliev\w+ (?:that|him|her|them|§)|\bthreat\w*|\bwarn\w*|\bexpect\w*",
     re.IGNORECASE,
 )
 
