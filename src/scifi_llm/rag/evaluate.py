@@ -69,7 +69,7 @@ def settings_hash() -> str:
             question.ASSISTANT_MEANING,
             question.LONGEST_TURN,
         ],
-        "fusion": [ranking.LEXICAL, ranking.SHARPNESS, ranking.NAMED],
+        "fusion": [ranking.CHANCE, ranking.FOUND, ranking.LEANING, ranking.NAMED],
         "passages": [ranking.SAME, ranking.POOL, ranking.LONGEST],
         "merge": scoring.MERGE_WITHIN,
         "related": scoring.RELATED,

@@ -12,10 +12,12 @@ from .passages import Dropped, Passage
 if TYPE_CHECKING:
     import numpy as np
 
-LEXICAL = 0.5  # of BM25's share of the question; the cosine has the rest
-# A question that shares a third of its words with a passage shares them with many by chance; one
-# that shares nearly all has found its place. So the share counts by its square.
-SHARPNESS = 2.0
+# BM25's weight against the cosine is decided for each question by the share of its words that the
+# best passage has: (share, weight) at the two ends, a straight line between them. A third of the
+# words is shared by chance; who has most of them is what was asked for.
+CHANCE, FOUND = (0.3, 0.2), (0.55, 0.8)
+# A follow-up says too little by itself for its meaning to count as much as the words around it.
+LEANING = 0.7
 NAMED = 0.3  # for a note whose name is the whole question; a name that is part of it has its part
 SAME = 0.985  # cosine above which two chunks say the same
 POOL = 100  # chunks that are looked at for duplicates and neighbours
@@ -30,8 +32,8 @@ class Routes:
     lexical: np.ndarray | None
     named: np.ndarray | None
 
-    def fused(self) -> np.ndarray:
-        """Their weighted sum: a cosine, a share of BM25's bound, and a share for names.
+    def fused(self, weight: float) -> np.ndarray:
+        """A cosine, a share of BM25's bound with its `weight`, and a share for names, added up.
 
         The first two are absolute, so that a route that finds nothing adds nothing (Bruch, Gai and
         Ingber 2023). With one of them off, the other stands alone.
@@ -39,15 +41,21 @@ class Routes:
         import numpy as np
 
         parts: list[tuple[float, np.ndarray | None]] = [
-            (1.0 if self.lexical is None else 1 - LEXICAL, self.dense),
-            (1.0 if self.dense is None else LEXICAL, _sharpened(self.lexical)),
+            (1.0 if self.lexical is None else 1 - weight, self.dense),
+            (1.0 if self.dense is None else weight, self.lexical),
             (NAMED, self.named),
         ]
-        return np.sum([weight * part for weight, part in parts if part is not None], axis=0)
+        total: np.ndarray = np.sum([w * part for w, part in parts if part is not None], axis=0)
+        return total
 
 
-def _sharpened(shares: np.ndarray | None) -> np.ndarray | None:
-    return None if shares is None else shares**SHARPNESS
+def lexical_weight(best_share: float, leaning: bool) -> float:
+    """BM25's weight for a question whose best passage has `best_share` of its words."""
+    if leaning:
+        return LEANING
+    (low, least), (high, most) = CHANCE, FOUND
+    place = min(max((best_share - low) / (high - low), 0.0), 1.0)
+    return least + (most - least) * place
 
 
 def best_rows(scores: np.ndarray, allowed: np.ndarray, limit: int) -> list[int]:

@@ -48,7 +48,10 @@ class CorpusSearch:
             self.allowed = self.allowed & inside
         self.hits: dict[int, str] = {}
         self.scores = self._scores(asked, vector)
-        self.fused = self.scores.fused()
+        best = 0.0
+        if self.scores.lexical is not None and self.allowed.any():
+            best = float(self.scores.lexical[self.allowed].max())
+        self.fused = self.scores.fused(ranking.lexical_weight(best, len(asked.words) > 1))
 
     def _scores(
         self, asked: Question, vector: Callable[[Manifest, str], np.ndarray]

@@ -26,12 +26,19 @@ def unit(rows: list[list[float]]) -> np.ndarray:
 
 def test_a_route_that_is_off_leaves_the_other_alone() -> None:
     dense, lexical = np.array([0.4, 0.1]), np.array([0.0, 0.9])
-    assert ranking.Routes(dense, None, None).fused().tolist() == dense.tolist()
-    assert ranking.Routes(None, lexical, None).fused().tolist() == (lexical**2).tolist()
+    assert ranking.Routes(dense, None, None).fused(0.6).tolist() == dense.tolist()
+    assert ranking.Routes(None, lexical, None).fused(0.6).tolist() == lexical.tolist()
     named = np.array([1.0, 0.0])
-    both = ranking.Routes(dense, lexical, None).fused()
-    more = ranking.Routes(dense, lexical, named).fused() - both
+    both = ranking.Routes(dense, lexical, None).fused(0.6)
+    assert both.tolist() == pytest.approx([0.16, 0.58])
+    more = ranking.Routes(dense, lexical, named).fused(0.6) - both
     assert more.tolist() == pytest.approx([ranking.NAMED, 0])
+
+
+def test_words_count_the_more_the_more_of_them_one_passage_has() -> None:
+    weights = [ranking.lexical_weight(share, False) for share in (0, 0.3, 0.425, 0.55, 1)]
+    assert weights == pytest.approx([0.2, 0.2, 0.5, 0.8, 0.8])
+    assert ranking.lexical_weight(0.1, True) == ranking.LEANING
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=30), st.data())

@@ -34,14 +34,14 @@ def chart(title: str, groups: Mapping[str, Mapping[str, Bar]]) -> str:
             f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{step / 5:.1f}</text>'
         )
     for place, (measure, bars) in enumerate(groups.items()):
-        x = LEFT + GAP / 2 + place * each
-        middle = x + len(series) * BAR / 2
+        left = LEFT + GAP / 2 + place * each
+        middle = left + len(series) * BAR / 2
         parts.append(
             f'<text x="{middle:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle" '
             f'style="font-size:12px">{escape(measure)}</text>'
         )
         for number, name in enumerate(series):
-            parts.append(_bar(x + number * BAR, COLOURS[number], bars[name]))
+            parts.append(_bar(left + number * BAR, COLOURS[number], bars[name]))
     size = f'width="{max(width, 460)}" height="{HEIGHT}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style>'
     return "\n".join([head, *parts, "</svg>"]) + "\n"

@@ -45,7 +45,9 @@ def check(operation: Any, mode: Any) -> None:
     if mode is GenerationMode.NEGATIVE and operation.method == "get":
         return  # there is nothing that could be wrong
 
-    @settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    checks = list(HealthCheck)
+
+    @settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=checks)
     @given(data=st.data())
     def run(data: Any) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
