@@ -38,7 +38,7 @@ def test_passages(fact: dict[str, Any], passage: str, kind: str) -> None:
         assert row["verdict"] != "contradicted"
 
 
-@pytest.mark.parametrize("entry", HELD_OUT, ids=["meridian", "tower"])
+@pytest.mark.parametrize("entry", HELD_OUT, ids=["meridian", "tower", "ardent"])
 def test_whole_stories_with_one_wrong_sentence(entry: dict[str, Any]) -> None:
     facts = parse(entry["facts"])
     assert [r["id"] for r in check(entry["control"], facts) if r["verdict"] == "contradicted"] == []

@@ -14,6 +14,8 @@ from .rules import PAST, TIMED, denied, said, unreal
 
 KEPT, CONTRADICTED, ABSENT = "kept", "contradicted", "not mentioned"
 OPEN = re.compile(r"§[op]'s|\b(?:to|every|for|of|with|at|by|than|like|met|saw)\b")
+# What comes after it is no statement; what stands before it is one.
+COMPARED = re.compile(r",? as (?:if|though)\b.*$", re.IGNORECASE | re.DOTALL)
 QUOTES = 3  # sentences that are quoted for each fact
 
 
@@ -52,7 +54,7 @@ def _findings(fact: Fact, story: Story, sentence: Sentence) -> list[tuple[str, b
     text = _tagged(fact, story, sentence)
     if "§s" not in text and "§y" not in text:
         return []
-    text = digits(text)
+    text = COMPARED.sub("", digits(text))
     doubtful = unreal(text) or (fact.kind in TIMED and bool(PAST.search(text)))
     found = [(words, right) for words, right in said(fact, text) if right or not doubtful]
     if not doubtful:

@@ -15,6 +15,7 @@ PLACE_WORDS = r"birth ?place|home ?town|home ?world|home|born|birth|origin|nativ
 COLOUR = r"(?:colou?rs?|colou?red)"
 LABELS = "deck berth room cabin dock level gate sector bay floor block cell"
 DEAD = r"\b(?:dead|died|killed|deceased|perished|lost|murdered|drowned|false|no)\b"
+ALIVE = r"\b(?:alive|living|lives|survived|survives|true|yes|well)\b"
 LENGTHS = """
 day days hour hours minute minutes second seconds week weeks month months year years metre metres
 meter meters kilometre kilometres kilometer kilometers mile miles foot feet ton tons tonne tonnes
@@ -73,7 +74,8 @@ def _of_two(fact: Fact, attribute: str, made: Callable[..., Fact]) -> Fact | Non
 def _status(fact: Fact, attribute: str, family: str, made: Callable[..., Fact]) -> Fact | None:
     named = re.search(r"\b(?:status|fate|dead|alive|living|vital)\b", attribute)
     value = fact.value.lower()
-    if (family != "marriage" and named) or value in ("dead", "alive", "deceased", "killed"):
+    says = re.search(rf"{DEAD}|{ALIVE}", value)
+    if (family != "marriage" and named and says) or value in ("dead", "alive", "deceased"):
         return made("status", group="dead" if re.search(DEAD, value) else "alive")
     return None
 

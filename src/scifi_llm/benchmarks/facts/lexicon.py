@@ -188,6 +188,9 @@ FAMILIES: dict[str, dict[str, str]] = {
         "artificial": "prosthetic artificial mechanical bionic",
         "natural": "flesh natural",
     },
+    "power": {"online": "online running active working", "offline": "offline inactive broken"},
+    "lock": {"locked": "locked bolted barred", "unlocked": "unlocked unbolted"},
+    "opening": {"open": "open", "closed": "closed shut sealed"},
     "marriage": {
         "married": "married",
         "single": "unmarried single bachelor spinster",

@@ -32,6 +32,7 @@ from .entities import (
 from .fact import Fact
 
 THINGS = ("location", "date", "measure", "label", "order")
+TELLING = r"\b(?:told|asked|reminded|warned|assured) $"
 BACK = 3  # sentences that a pronoun looks back
 
 
@@ -258,6 +259,8 @@ class Story:
         named = [s for s in sentence.spans if s.entity and s.quoted and not s.pronoun]
         called = [s for s in named if re.match(r"\s*[,.!?;]", sentence.text[s.end :])
                   and re.search(r"(?:^|[,\"“.!?]\s*)$", sentence.text[: s.start])]  # fmt: skip
+        called += [s for s in sentence.spans if s.entity and not s.quoted and not s.possessive
+                   and re.search(TELLING, sentence.text[: s.start])]  # fmt: skip
         taken = {s.start for s in sentence.spans}
         for word in re.finditer(r"\b(I|[Mm]y|[Mm]e|[Yy]ou|[Yy]our)\b", sentence.text):
             if word.start() in taken:

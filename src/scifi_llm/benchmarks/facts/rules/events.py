@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from .. import lexicon
 from ..fact import Fact
 from ..numbers import digits
-from .common import BE, Finding, denied, judge
+from .common import BE, NAMEY, Finding, denied, judge, shares
 
 YEAR = r"(?<!-)\b(?:[A-Z]{1,2}\.? ?)?(\d{3,4})\b(?! (?:metres|meters|tons|men|people|credits|kilo|miles|ships|marks|souls|feet))"
 
@@ -60,6 +60,7 @@ def _numbered(fact: Fact, value: str, text: str) -> Iterator[Finding]:
         yield str(number), number == fact.number
 
 
+SMALL = ("the", "of", "a", "an", "her", "his", "its", "name")
 # Words, where they stand (between both or before both), and whether the first named came first.
 ORDER = (
     (
@@ -103,11 +104,30 @@ def other(fact: Fact, text: str) -> Iterator[Finding]:
         wrong = denied(clause["m"])
         yield (f"not {fact.value}" if wrong else clause["v"]), not wrong
         return
+    yield from _named_one(fact, text)
     for form in _forms(fact, text):
         for found in re.finditer(form, text, re.IGNORECASE):
             made = judge(fact, found["c"], denied(found["m"]))
             if made:
                 yield made
+
+
+def _named_one(fact: Fact, text: str) -> Iterator[Finding]:
+    """An attribute whose value is a name: the ship's captain, her mentor."""
+    words = [w for w in re.findall(r"[a-z]+", fact.attribute.lower()) if w not in SMALL]
+    if not words or not re.match(r"(?:[Tt]he )?[A-ZÀ-Þ]", fact.value):
+        return
+    noun = re.escape(words[-1])
+    forms = (
+        rf"§s's (?:[\w-]+ )?{noun},? (?:was |is |had been |called |named )?(?:(?:Captain|Dr\.?|Mr\.?|Mrs\.?|Ms\.?) )?(?P<v>{NAMEY})",
+        rf"\b{noun} of (?:the )?§s,? (?:was |is |called |named )?(?P<v>{NAMEY})",
+        rf"(?P<v>{NAMEY}),? (?:was |is )?(?:the )?{noun} of (?:the )?§s\b",
+        rf"(?P<v>{NAMEY}) (?:was|is) §s's (?:[\w-]+ )?{noun}\b",
+    )
+    for form in forms:
+        for found in re.finditer(form, text, re.IGNORECASE):
+            right = any(shares(found["v"], name) for name in (fact.value, *fact.synonyms))
+            yield found["v"], right
 
 
 def _forms(fact: Fact, text: str) -> list[str]:
@@ -125,7 +145,7 @@ def _forms(fact: Fact, text: str) -> list[str]:
             rf"§s (?:{BE}|had been)(?P<m> (?:not )?)(?:(?:made|built|carved|forged|cut|cast) )?(?:entirely )?(?:of |from |out of )?(?P<c>{word})\b",
             rf"\b(?P<m>)(?P<c>{word}) §s\b",
         ]
-    elif fact.family in ("hand", "kind", "marriage", "height", "limb"):
+    elif fact.family in ("hand", "kind", "marriage", "height", "limb", "power", "lock", "opening"):
         forms.append(
             rf"§s (?:{BE}|has|had)(?P<m> (?:not )?)(?:an? |the )?(?P<c>{word})\b(?! (?:to|about|that|now|enough))"
         )
