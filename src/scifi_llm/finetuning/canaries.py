@@ -18,11 +18,11 @@ from ..errors import ToolkitError
 from .forms import Record
 
 FILE = "canaries.jsonl"
-REPEATS = 24
+REPEATS = 32
 ALTERNATIVES = 40
 # Under no memorisation the secret is one of many alike: so far below their mean, and below all of
-# them, is not met by chance (less than 1 in 60,000 for each).
-FOUND_DEVIATIONS = 5.0
+# them, is not met by chance (1 in 4,000 for each).
+FOUND_DEVIATIONS = 4.0
 _HULLS = [
     "Heron",
     "Lantern",

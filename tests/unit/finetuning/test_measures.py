@@ -115,7 +115,7 @@ def test_chance_finds_no_canary_and_memory_does() -> None:
     for _ in range(2000):
         losses = [pick.gauss(3.0, 0.3) for _ in range(canaries.ALTERNATIVES + 1)]
         found += canaries.is_found(losses[0], losses[1:])
-    assert found == 0
+    assert found < 2000 / 1000  # 1 in 4,000
     others = [pick.gauss(3.0, 0.3) for _ in range(canaries.ALTERNATIVES)]
     assert canaries.is_found(0.5, others)
     assert not canaries.is_found(3.0, others)
