@@ -171,10 +171,21 @@ def _fsdp(config: Config) -> dict[str, Any]:
 
 
 def dataset_of(records: list[Record], tokenizer: Any, config: Config) -> Any:
-    """Records as a dataset that the trainer takes as it is: no end token is added to it."""
+    """Records as a dataset that the trainer takes as it is: no end token is added to it.
+
+    Raises ToolkitError where text would be lost.
+    """
     from datasets import Dataset
 
-    return Dataset.from_dict(encode_all(records, tokenizer, config.train.loss))
+    columns = encode_all(records, tokenizer, config.train.loss)
+    longest = max(map(len, columns["input_ids"]), default=0)
+    if longest > config.max_length and not config.train.packing:
+        raise ToolkitError(
+            f"A sample has {longest} tokens; without packing what is beyond max_length "
+            f"{config.max_length} would be lost.",
+            "Set train.packing: true, or prepare shorter samples: --max-tokens",
+        )
+    return Dataset.from_dict(columns)
 
 
 def make_trainer(
