@@ -104,6 +104,7 @@ def _style(delta: dict[str, Any]) -> str:
     own = f"the author's own chapters {delta['own_low']:.2f} to {delta['own_high']:.2f}"
     if after <= delta["own_high"]:
         place = "inside the author's own spread"
+        place += ", as before training" if before <= delta["own_high"] else ""
     else:
         place = "nearer to the author" if after < before else "no nearer to the author"
     doubt = "" if delta["reliable"] else ", too few words to rely on"

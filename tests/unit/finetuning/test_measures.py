@@ -184,6 +184,21 @@ def test_the_verdict_follows_the_bounds(author: float, other: float, start: str)
     assert "samples nearer to the author (Delta 0.90 to 0.60" in made
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (0.9, 0.4, "samples inside the author's own spread (Delta"),
+        (0.45, 0.4, "samples inside the author's own spread, as before training (Delta"),
+        (0.9, 0.6, "samples nearer to the author (Delta"),
+        (0.9, 1.0, "samples no nearer to the author (Delta"),
+    ],
+)
+def test_the_verdict_places_the_samples(before: float, after: float, words: str) -> None:
+    assert words in verdict(numbers(0.1, 0, delta={"before": before, "after": after}))
+    unsure = verdict(numbers(0.1, 0, delta={"reliable": False}))
+    assert "too few words to rely on" in unsure
+
+
 def test_the_verdict_names_copies_and_secrets() -> None:
     secrets = [
         {"text": "s", "repeats": r, "found": r > 0, "rank": 1, "of": 41} for r in (24, 24, 0)
