@@ -24,7 +24,7 @@ HOMES = {
     "uvicorn": {"rag/proxy/"},
     "uvloop": {"rag/bench/"},
     "httptools": {"rag/proxy/connection.py"},
-    "httpx": {"openai_api/", "rag/proxy/"},
+    "httpx": {"openai_api/", "rag/proxy/", "rag/store/client.py"},
     "huggingface_hub": {"hub.py"},
     "mcp": {"rag/mcp_server.py"},
     "numpy": {"rag/"},
