@@ -6,6 +6,7 @@ A measure becomes a score only by its distance from the human range (prose/score
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -206,6 +207,27 @@ def _quote_tokens(paragraph: str, double: bool) -> list[str]:
         elif ch.isalpha() and not (before.isalpha() or before in "'’"):
             found.append("word")
     return found
+
+
+def orphan_quotes(prose: str) -> float:
+    """Share of double quotation marks that close what nothing opened; `nan` below 4 marks.
+
+    0 on 99 of 100 human pages of any kind of quotes; about a tenth once sentences are out of order.
+    A first mark may close a speech that began before the page.
+    """
+    curly = "“" in prose and "”" in prose
+    marks = [_opens(prose, found.start(), curly) for found in re.finditer('["“”]', prose)]
+    if len(marks) < 4:
+        return math.nan
+    return sum(not a and not b for a, b in pairwise(marks)) / len(marks)
+
+
+def _opens(prose: str, at: int, curly: bool) -> bool:
+    """Does the mark open a speech? A straight one does behind a space and before a letter."""
+    if curly and prose[at] != '"':
+        return prose[at] == "“"
+    before, after = prose[at - 1 : at] or " ", prose[at + 1 : at + 2] or " "
+    return (before.isspace() or before in "([{—–-'‘“:*_") and not after.isspace()
 
 
 def opener_variety(sentences: Sequence[str]) -> float:

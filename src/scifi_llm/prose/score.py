@@ -10,7 +10,8 @@ vocabulary  MATTR-100 (Covington & McFall 2010), share of function words (Mostel
             letters a word.
 structure   syntax (PMI of neighbouring word classes, Church & Hanks 1990), length and spread of
             sentences (Yule 1939), marks and capitals, running prose against lists and tables,
-            cohesion of neighbouring sentences (after Foltz, Kintsch & Landauer 1998), no copies.
+            cohesion of neighbouring sentences (after Foltz, Kintsch & Landauer 1998), quotation
+            marks in pairs, no copies.
 creativity  originality times effectiveness, the standard definition (Runco & Jaeger 2012): phrases,
             sentence patterns and openings not repeated, nothing copied, few words and turns that
             models overuse, in prose that can be read at all, near the tone that was asked for.
@@ -43,6 +44,7 @@ WINDOW = 300  # words: repetition is compared in windows of equal length
 FLOOR = 0.02  # of a factor
 FLOORS = {"slop": 0.15, "not_but": 0.4}  # habits, not failures
 COPY_WEIGHT = 5.0
+TORN_WEIGHT = 6.0
 ORDER_SHARE = 0.3  # of structure
 WEIGHTS = {"vocabulary": 0.25, "structure": 0.25, "creativity": 0.50}
 # Mean words a sentence and letters a word that a tone aims at. Wide: a tone shifts, never decides.
@@ -102,6 +104,7 @@ def measure(page: Page) -> dict[str, float]:
         "not_but": not_but_per_1000(page.prose),
         "copy": measures.repeated(measures.masked_words(page.prose), 10),
         "prose": len(words) / max(1, len(words) + page.other),
+        "orphans": measures.orphan_quotes(page.prose),
         "dialogue": measures.dialogue_share(page),
         "mtld": measures.mtld(words),
         "mattr_500": measures.mattr(words, 500) if len(words) >= 500 else math.nan,
@@ -184,6 +187,8 @@ def parts(values: Mapping[str, float], words: int, tone: str) -> dict[str, float
         for name in names
     }
     own = math.exp(-COPY_WEIGHT * values["copy"])
+    torn = 0.0 if math.isnan(values["orphans"]) else values["orphans"]
+    own *= math.exp(-TORN_WEIGHT * torn)
     prose = max(FLOOR, (values["prose"] - 0.3) / 0.7) if values["prose"] < 1 else 1.0
     made = {part: math.prod(marks[n] for n in names) for part, names in FACTORS.items()}
     readable = prose * math.prod(marks[name] for name in EFFECTIVE)

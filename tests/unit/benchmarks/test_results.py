@@ -134,10 +134,10 @@ def estimate(mean: float) -> dict[str, Any]:
     return {"mean": mean, "low": mean - 0.1, "high": mean + 0.1, "n": 3}
 
 
-def speed(model: str, rate: float) -> dict[str, Any]:
+def speed(folder: Path, model: str, rate: float) -> dict[str, Any]:
     row = {"size": 1024, "errors": 0}
     row |= {f"{n}_{k}": estimate(rate) for n in ("cold", "cached") for k in ("ttft", "tokens_per_second", "prompt_tokens")}  # fmt: skip
-    run = results.start("scaling", Target("u", model), {}, 1, None, True)
+    run = results.start("scaling", Target("u", model), {}, 1, str(folder), True)
     return {
         **run.data,
         "complete": True,
@@ -151,7 +151,7 @@ def test_comparison_and_report_side_by_side(tmp_path: Path) -> None:
     for place, (model, rate) in enumerate((("small", 1.0), ("large <3>", 2.0)), start=1):
         folder = tmp_path / f"{place}-x"
         folder.mkdir()
-        data = valid(speed(model, rate))
+        data = valid(speed(folder, model, rate))
         (folder / "scaling_x_1.json").write_text(json.dumps(data), "utf-8")
     run = compare.compare(tmp_path, quick=True)
     data = valid(json.loads(run.file.read_text("utf-8")))

@@ -119,3 +119,14 @@ def test_slop_and_not_but() -> None:
     assert not_but_per_1000("It was not a sound, but a weight. " * 5) > 100
     assert not_but_per_1000("It wasn't a signal. It was a song.") > 100
     assert not_but_per_1000("She was not late, and nobody minded.") == 0
+
+
+def test_orphan_quotes() -> None:
+    talk = '"Go," he said. "Now."\n\n"I will not," she said--"not alone."'
+    assert measures.orphan_quotes(talk) == 0
+    assert measures.orphan_quotes(talk.replace('"', "”")) == 0
+    monologue = "“One long speech.\n\n“It goes on.\n\n“And ends here.” “Does it?”"
+    assert measures.orphan_quotes(monologue) == 0
+    torn = "It ends.” He rose. She did.” “Why?” It was.”"
+    assert measures.orphan_quotes(torn) == 0.4
+    assert measures.orphan_quotes('He said "no".') != measures.orphan_quotes("none")  # both nan
