@@ -87,7 +87,10 @@ def test_coherence(stack: Any) -> None:
 def test_comparison_and_report(stack: Any) -> None:
     folder = out(stack).parent
     python = Path(os.environ.get("VENVS_DIR", Path.home() / ".venvs")) / "llm/bin/python"
-    code = "import sys; sys.path.insert(0, 'src'); from scifi_llm.benchmarks import compare; compare.main()"
+    code = (
+        "import sys; sys.path.insert(0, 'src'); "
+        "from scifi_llm.benchmarks import compare; compare.main()"
+    )
     stack.must(str(python), "-c", code, str(folder), "--quick")
     (file,) = folder.glob("comparison_*.json")
     data = json.loads(file.read_text("utf-8"))
