@@ -14,6 +14,7 @@ from scifi_llm.paths import model_cache, venvs_dir
 
 REPO = Path(__file__).resolve().parents[3]
 NOVELS = REPO.parent / "shared" / "eval" / "novels"
+WORLD = REPO / "examples" / "scifi_world"
 PYTHON = venvs_dir() / "finetune" / "bin" / "python"
 BUNDLED = model_cache() / "SmolLM2-135M-Instruct"
 
@@ -62,10 +63,22 @@ def tiny(tools: Tools) -> Path:
 
 
 @pytest.fixture(scope="session")
+def another_author(tools: Tools) -> Path:
+    """Prose that the voice is not trained on."""
+    if not NOVELS.is_dir():
+        return WORLD / "worldbuilding"
+    folder = tools.folder / "other"
+    folder.mkdir()
+    text = (NOVELS / "a-princess-of-mars.md").read_text("utf-8")
+    (folder / "mars.md").write_text(text, "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def small(tools: Tools) -> Path:
     """The example world's five chapters, prepared."""
     out = tools.folder / "small"
-    chapters = REPO / "examples" / "scifi_world" / "chapters"
+    chapters = WORLD / "chapters"
     tools.must(tools.script("1_prepare_data.py"), "--input", chapters, "--out", out,
                "--max-tokens", "120")  # fmt: skip
     return out
@@ -73,12 +86,17 @@ def small(tools: Tools) -> Path:
 
 @pytest.fixture(scope="session")
 def novel(tools: Tools) -> Path:
-    """The first chapters of a novel, prepared with three planted secrets."""
+    """The first chapters of a novel, or where none is here the example world's, prepared with three
+    planted secrets."""
     source = tools.folder / "novel"
     source.mkdir()
-    text = (NOVELS / "the-war-of-the-worlds.md").read_text("utf-8")
-    first = "\n## ".join(text.split("\n## ")[:13])
-    (source / "novel.md").write_text(first, "utf-8")
+    if NOVELS.is_dir():
+        text = (NOVELS / "the-war-of-the-worlds.md").read_text("utf-8")
+        first = "\n## ".join(text.split("\n## ")[:13])
+        (source / "novel.md").write_text(first, "utf-8")
+    else:
+        for file in (WORLD / "chapters").glob("*.md"):
+            (source / file.name).write_text(file.read_text("utf-8"), "utf-8")
     out = tools.folder / "data"
     tools.must(tools.script("1_prepare_data.py"), "--input", source, "--out", out,
                "--max-tokens", "120", "--held-out", "0.15", "--canaries", "3")  # fmt: skip

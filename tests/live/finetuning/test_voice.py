@@ -13,7 +13,6 @@ import openai
 import pytest
 
 REPO = Path(__file__).resolve().parents[3]
-NOVELS = REPO.parent / "shared" / "eval" / "novels"
 MODEL = "SmolLM2-135M-Instruct"
 CONFIG = """
 model: SmolLM2-135M-Instruct
@@ -28,8 +27,6 @@ evaluate: {every: 0, patience: 0}
 NOTE = "# Maud Okonkwo\n\nMaud keeps bees on the night side of Venus."
 QUESTION = "What does Maud keep?"
 
-pytestmark = pytest.mark.skipif(not NOVELS.is_dir(), reason="the novels are not on this machine")
-
 
 @pytest.fixture(scope="module")
 def voice(tools: Any, novel: Path) -> Path:
@@ -42,11 +39,8 @@ def voice(tools: Any, novel: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def report(tools: Any, voice: Path) -> dict[str, Any]:
-    other = tools.folder / "other"
-    other.mkdir()
-    (other / "mars.md").write_text((NOVELS / "a-princess-of-mars.md").read_text("utf-8"), "utf-8")
-    command = [tools.script("3_evaluate.py"), "--adapter", voice, "--other", other]
+def report(tools: Any, voice: Path, another_author: Path) -> dict[str, Any]:
+    command = [tools.script("3_evaluate.py"), "--adapter", voice, "--other", another_author]
     tools.must(*command, "--tokens", 4000, "--words", 250, "--sample-tokens", 60, "--openings", 3)
     made: dict[str, Any] = json.loads((voice / "evaluation" / "report.json").read_text("utf-8"))
     return made
