@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # BM25's weight against the cosine is decided for each question by the share of its words that the
 # best passage has: (share, weight) at the two ends, a straight line between them. A third of the
 # words is shared by chance; who has most of them is what was asked for.
-CHANCE, FOUND = (0.3, 0.2), (0.55, 0.8)
+CHANCE, FOUND = (0.3, 0.2), (0.6, 0.8)
 # A follow-up says too little by itself for its meaning to count as much as the words around it.
 LEANING = 0.7
 NAMED = 0.3  # for a note whose name is the whole question; a name that is part of it has its part

@@ -36,7 +36,7 @@ def test_a_route_that_is_off_leaves_the_other_alone() -> None:
 
 
 def test_words_count_the_more_the_more_of_them_one_passage_has() -> None:
-    weights = [ranking.lexical_weight(share, False) for share in (0, 0.3, 0.425, 0.55, 1)]
+    weights = [ranking.lexical_weight(share, False) for share in (0, 0.3, 0.45, 0.6, 1)]
     assert weights == pytest.approx([0.2, 0.2, 0.5, 0.8, 0.8])
     assert ranking.lexical_weight(0.1, True) == ranking.LEANING
 
