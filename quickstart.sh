@@ -98,8 +98,9 @@ fi
 
 log_ok "Both servers are running. What to do next:"
 cat <<TEXT
-  Your own notes   put .md files into ${RAG_HOME:-RAG}/data/, then: RAG/1_ingest.py && RAG/2_embed_and_store.py
-  Your editor      point Continue, or any OpenAI client, at http://localhost:$RAG_PORT/v1
+  Your own notes   put them into ${RAG_HOME:-RAG}/data/ (md, docx, Scrivener, …), then: RAG/1_ingest.py && RAG/2_embed_and_store.py
+  Your editor      ./setup_continue.sh, or point any OpenAI client at http://localhost:$RAG_PORT/v1
+  Look inside      http://localhost:$RAG_PORT/ shows which canon a question pulls in
   Another model    ./stop_vllm.sh && MODEL=$CPU_BETTER_MODEL ./quickstart.sh
   Stop             ./quickstart.sh --stop
 TEXT

@@ -17,7 +17,8 @@
 #   RAG_HOST= (127.0.0.1), RAG_API_KEY= (asked of clients, never sent on), VENVS_DIR=,
 #   RAG_ALLOWED_HOSTS= and RAG_ALLOWED_ORIGINS= (names, web pages; separated by commas),
 #   RAG_MAX_BODY_MB= (32), RAG_HEAD_SECONDS= (15), RAG_BODY_SECONDS= (60), RAG_STALL_SECONDS= (300),
-#   RAG_DRAIN_SECONDS= (10)
+#   RAG_DRAIN_SECONDS= (10), RAG_PLACEMENT= (stable, tail or system), RAG_SOURCES= (field, footer or
+#   none), TOP_K= (20), BUDGET_TOKENS= (2000), ALWAYS_BUDGET_TOKENS= (1000), RETRIEVAL_SECONDS= (2)
 # Examples:
 #   ./serve_rag_proxy.sh scifi_world
 #   ./serve_rag_proxy.sh scifi_world --port 8101 --upstream http://127.0.0.1:8100/v1 --detach
