@@ -3,7 +3,7 @@
 #
 # Usage: ./run_tests.sh [lint] [unit] [scripts] [bash] [live]
 #
-# Without arguments all of them. Creates or updates ~/.venvs/rag, ~/.venvs/llm and ~/.venvs/dev.
+# Without arguments all of them. Creates or updates ~/.venvs/{rag,llm,finetune,dev}.
 # What this machine lacks is skipped by name and counted; with CI=true a skip is a failure.
 # Takes about 10 minutes, the first time about 5 more. Examples: ./run_tests.sh unit bash
 set -euo pipefail
@@ -34,6 +34,7 @@ prepare() {
     RAG/setup/0_create_venv_with_deps.sh
     local step
     for step in 2_create_venv 3_install_pytorch 4_install_vllm 6_download_model; do "vllm/setup/$step.sh"; done
+    fine-tuning/scripts/0_create_venv.sh
     # The tests run on exactly the packages that an author runs, and bring only their own tools.
     local rag="$VENVS_DIR/rag/bin/python" version
     version="$("$rag" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
