@@ -29,6 +29,7 @@ ABBREVIATIONS = word_set(
     "mr mrs ms dr st prof rev hon capt col gen lieut lt sgt maj messrs esq jr sr no vol fig vs "
     "etc viz i.e e.g ii iii iv vi vii viii ix xi xii"
 )
+RUN = re.compile(r"([^\w\s])\1{9,}")  # thousands of dots would take the patterns minutes
 BOUNDARY = re.compile(r"([.!?…]+[\"”’')\]*_]*)\s+(?=[\"“‘'(\[*_—–-]*[A-Z0-9À-Þ])")
 
 
@@ -64,6 +65,7 @@ def clean(text: str) -> str:
     """Text in NFC with plain line ends, without front matter, emphasis marks and fenced code."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = FENCED.sub("", FRONT_MATTER.sub("", text.lstrip("\ufeff")))
+    text = RUN.sub(r"\1\1\1", text)
     return re.sub(r"(?<!\w)[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?!\w)", "", text)
 
 

@@ -155,3 +155,9 @@ def test_a_mapping_and_json_work_too(tmp_path: Path) -> None:
         '{"facts": {"eyes": {"subject": "Mara", "attribute": "eyes", "value": "grey"}}}'
     )
     assert [fact.id for fact in load(file)] == ["eyes"]
+
+
+def test_a_sentence_without_end_is_read_in_pieces() -> None:
+    facts = parse([entry["fact"] for entry in PLANTED[:4]])
+    rows = check("Mara Voss and the Halcyon " * 2000 + "ended. Mara had brown eyes.", facts)
+    assert rows[0]["verdict"] == "contradicted"

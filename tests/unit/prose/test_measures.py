@@ -130,3 +130,8 @@ def test_orphan_quotes() -> None:
     torn = "It ends.” He rose. She did.” “Why?” It was.”"
     assert measures.orphan_quotes(torn) == 0.4
     assert measures.orphan_quotes('He said "no".') != measures.orphan_quotes("none")  # both nan
+
+
+@pytest.mark.parametrize("text", ["." * 200_000, "Mara was. " + "!" * 100_000 + " Then."])
+def test_runs_of_marks_are_read_at_once(text: str) -> None:
+    assert len(read_page(text).prose) < 60

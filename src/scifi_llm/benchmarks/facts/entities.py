@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -49,6 +50,7 @@ FEMALE_END = re.compile(r"(?:a|ia|elle|ine|ette|lyn|beth|een|ella)$", re.I)
 RANKED = re.compile(rf"\b{lexicon.pattern('rank')} $", re.I)
 
 
+LONGEST = 1500  # characters of a sentence
 SCENE = re.compile(r"^\s*(?:[-*_#~•] ?){3,}\s*$|^#{1,6} ", re.MULTILINE)
 
 
@@ -112,10 +114,16 @@ def sentences_of(story: str) -> list[Sentence]:
         if SCENE.search(block):
             scene += 1
             block = SCENE.sub("", block)
-        for text in split_sentences(" ".join(block.split())):
+        for text in _pieces(split_sentences(" ".join(block.split()))):
             found.append(Sentence(text, words, scene, number))
             words += len(WORD.findall(text))
     return found
+
+
+def _pieces(sentences: Iterable[str]) -> Iterable[str]:
+    """Sentences, those that never end in pieces: the rules take the square of their length."""
+    for sentence in sentences:
+        yield from textwrap.wrap(sentence, LONGEST) if len(sentence) > LONGEST else (sentence,)
 
 
 def quoted(text: str, at: int, state: str = "") -> bool:
