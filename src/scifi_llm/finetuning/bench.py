@@ -85,21 +85,25 @@ def plain(config: Config, data: Path, out: Path) -> Any:
 
 
 def measure(side: str, config: Config, data: Path, out: Path) -> dict[str, float]:
-    """Tokens a second after the warm steps, and the peak of memory in GiB, of this process."""
+    """Tokens a second after the warm steps, and the peak of memory in GiB, of this process.
+
+    A CPU second is one of this process's: other programs on the machine do not count into it.
+    """
     from transformers import TrainerCallback
 
     trainer = (ours if side == "ours" else plain)(config, data, out)
-    marks: list[tuple[float, float]] = []
+    marks: list[tuple[float, float, float]] = []
 
     class Clock(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            marks.append((time.perf_counter(), trainer._total_train_tokens))
+            marks.append((time.perf_counter(), time.process_time(), trainer._total_train_tokens))
 
     trainer.add_callback(Clock())
     trainer.train()
-    (start, before), (end, after) = marks[WARM - 1], marks[-1]
+    (start, cpu, before), (end, cpu_end, after) = marks[WARM - 1], marks[-1]
     return {
         "tokens_a_second": (after - before) / (end - start),
+        "tokens_a_cpu_second": (after - before) / (cpu_end - cpu),
         "tokens": after,
         "peak_gib": _peak_gib(),
         "loss": trainer.state.log_history[-2].get("loss", 0.0),
@@ -146,7 +150,11 @@ def main() -> int:
     out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     for side, runs in found.items():
         peak = max(run["peak_gib"] for run in runs)
-        log_ok(f"{side}: {report['median'][side]:,.0f} tokens/s, peak {peak:.2f} GiB")
+        cpu = median(run["tokens_a_cpu_second"] for run in runs)
+        log_ok(
+            f"{side}: {report['median'][side]:,.0f} tokens/s, {cpu:,.1f} a CPU second, "
+            f"peak {peak:.2f} GiB"
+        )
     log_ok(f"{out}")
     return 0
 
