@@ -61,7 +61,7 @@ def test_scaling(stack: Any) -> None:
 def test_the_second_request_finds_its_prefix(stack: Any) -> None:
     (file, *_) = out(stack).glob("scaling_*.json")
     for item in json.loads(file.read_text("utf-8"))["items"]:
-        assert item["cached"]["cached_tokens"] > item["size"] // 2
+        assert item["cached"]["cached_tokens"] >= item["cold"]["prompt_tokens"] // 2
         assert (
             not item["cold"]["cached_tokens"] or item["cold"]["cached_tokens"] < item["size"] // 4
         )
