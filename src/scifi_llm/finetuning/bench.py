@@ -8,6 +8,7 @@ import platform
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -128,7 +129,8 @@ def main() -> int:
         from .training import quieten
 
         quieten()
-        print(json.dumps(measure(options.side, config, options.data, results / "scratch")))
+        with tempfile.TemporaryDirectory() as scratch:
+            print(json.dumps(measure(options.side, config, options.data, Path(scratch))))
         return 0
     check_folder(options.data)
     found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
