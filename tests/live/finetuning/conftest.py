@@ -86,8 +86,8 @@ def small(tools: Tools) -> Path:
 
 @pytest.fixture(scope="session")
 def novel(tools: Tools) -> Path:
-    """The first chapters of a novel, or where none is here the example world's, prepared with three
-    planted secrets."""
+    """The first chapters of a novel, or where none is here the example world's, prepared with two
+    planted secrets, each 64 times: in one short epoch 32 are not always enough."""
     source = tools.folder / "novel"
     source.mkdir()
     if NOVELS.is_dir():
@@ -99,5 +99,9 @@ def novel(tools: Tools) -> Path:
             (source / file.name).write_text(file.read_text("utf-8"), "utf-8")
     out = tools.folder / "data"
     tools.must(tools.script("1_prepare_data.py"), "--input", source, "--out", out,
-               "--max-tokens", "120", "--held-out", "0.15", "--canaries", "3")  # fmt: skip
+               "--max-tokens", "120", "--held-out", "0.15", "--canaries", "2")  # fmt: skip
+    secrets = out / "canaries.jsonl"
+    secrets.write_text(
+        secrets.read_text("utf-8").replace('"repeats": 32', '"repeats": 64'), "utf-8"
+    )
     return out

@@ -57,9 +57,9 @@ def test_held_out_perplexity_falls_more_than_another_authors(report: dict[str, A
 
 def test_planted_secrets_are_found_and_others_are_not(report: dict[str, Any]) -> None:
     secrets = report["memorisation"]["canaries"]
-    assert [entry["repeats"] > 0 for entry in secrets] == [True] * 3 + [False] * 3
-    assert [entry["found"] for entry in secrets] == [True] * 3 + [False] * 3
-    assert "3 secrets found of 3 planted" in report["verdict"]
+    assert [entry["repeats"] > 0 for entry in secrets] == [True] * 2 + [False] * 2
+    assert [entry["found"] for entry in secrets] == [True] * 2 + [False] * 2
+    assert "2 secrets found of 2 planted" in report["verdict"]
 
 
 def test_the_report_says_where_it_is_unsure(voice: Path, report: dict[str, Any]) -> None:
