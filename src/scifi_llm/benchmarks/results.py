@@ -7,10 +7,8 @@ command finds it and goes on. result.schema.json describes it.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from typing import Any
 
 from ..console import log_ok, log_warn, progress
 from ..errors import ToolkitError
+from ..machine import first_match, git, machine
 from ..paths import REPO
 from .target import Target
 
@@ -29,47 +28,9 @@ RESULTS = REPO / "vllm" / "benchmarks" / "results"
 KINDS = ("throughput", "scaling", "creative", "coherence", "comparison")
 
 
-def _output(*words: str) -> str:
-    try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=20, cwd=REPO, check=True
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return ""
-    return done.stdout.strip()
-
-
-def _first(pattern: str, file: str) -> str:
-    try:
-        found = re.search(pattern, Path(file).read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:
-        return ""
-    return found[1].strip() if found else ""
-
-
-def machine() -> dict[str, Any]:
-    """System, processor, memory in GiB and GPUs of this machine."""
-    kib = _first(r"^MemTotal:\s+(\d+)", "/proc/meminfo")
-    query = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
-    return {
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpu": _first(r"^model name\s*:\s*(.*)$", "/proc/cpuinfo") or platform.machine(),
-        "cpus": os.cpu_count() or 1,
-        "memory_gib": round(int(kib or 0) / 2**20, 1),
-        "gpus": _output(*query).splitlines(),
-    }
-
-
-def git() -> dict[str, Any]:
-    """Commit of the toolkit ("" outside a clone) and how many files were changed since."""
-    commit = _output("git", "rev-parse", "HEAD")
-    changed = _output("git", "status", "--porcelain").splitlines() if commit else []
-    return {"commit": commit, "changed_files": len(changed)}
-
-
 def versions(target: Target) -> dict[str, str]:
     """Versions of the toolkit, Python and the server ("" where it does not say)."""
-    toolkit = _first(r'^version = "(.*)"$', str(REPO / "pyproject.toml"))
+    toolkit = first_match(r'^version = "(.*)"$', str(REPO / "pyproject.toml"))
     return {"scifi_llm": toolkit, "python": platform.python_version(), "server": target.version}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import random
 import shutil
 import subprocess
@@ -13,10 +12,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import machine
 from ..console import Parser, log_ok, log_test
 from ..documents import read_folder
 from ..errors import ToolkitError
@@ -28,6 +27,7 @@ from .speed_search import QUERIES, SEED, quantiles, search_at, timed
 if TYPE_CHECKING:
     import numpy as np
 
+PACKAGES = ("chromadb", "numpy", "onnxruntime", "openvino", "sentence-transformers", "torch")
 SAMPLE = 240  # chunks that each backend encodes
 QUESTION = "Who is Elena and what does she fear most?"
 
@@ -108,21 +108,11 @@ def _edit(folder: Path) -> str:
     return file.name
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers hold for: CPU, commit, versions."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    cpu = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
-    commit = subprocess.run(
-        ["git", "-C", str(REPO), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
-    packages = ("chromadb", "numpy", "onnxruntime", "openvino", "sentence-transformers", "torch")
+def about() -> dict[str, Any]:
+    """What the numbers hold for: machine, commit, versions, settings."""
     return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
+        **machine.record(PACKAGES),
         "bfloat16": backends.preferred() == backends.OPENVINO,
-        "python": platform.python_version(),
-        "commit": commit,
-        "versions": {package: version(package) for package in packages},
         "settings": index.settings(),
     }
 
@@ -159,7 +149,7 @@ def measure(data: Path, model: str, sizes: Sequence[int], home: Path) -> dict[st
     chunks = chunk_sections(read_folder(data).sections, tokens, index.TARGET_TOKENS)
     if not chunks:
         raise ToolkitError(f"{data} holds no text.", "Name a folder of texts: --data DIR")
-    report: dict[str, Any] = {"machine": machine(), "model": name}
+    report: dict[str, Any] = {**about(), "model": name}
     log_test("Encoding by each backend")
     report["encoding"] = rates(name, [chunk.embedded for chunk in chunks])
     log_test("Ingest, embedding, no change, one paragraph edited")

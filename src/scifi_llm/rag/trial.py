@@ -11,17 +11,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from .. import machine
 from ..console import Parser, log_next, log_ok, log_test, log_warn
 from ..errors import ToolkitError
 from ..paths import EXAMPLE_WORLD, chroma_dir, data_dir, test_results_dir
 from ..settings import setting
 from . import dataset, embedding, evaluate, measures, own_questions
-from .bench import bars, record
+from .bench import bars
 from .dataset import Query
 from .index import choose_collection
 from .passages import Passage, Rerank
 from .retrieval import Retriever
 
+PACKAGES = ("bm25s", "chromadb", "numpy", "openvino", "onnxruntime", "pyahocorasick")
 KINDS = ("all", "bm25", "dense")
 SHORT = {"evidence_in_budget": "in budget"}
 NAMES = {"all": "as served", "bm25": "BM25 only", "dense": "dense only"}
@@ -105,7 +107,7 @@ def results(
         "intervals": evaluate.intervals(main),
         "kinds": evaluate.by_kind(main),
         "compared": {kind: evaluate.report(scores) for kind, scores in all_scores.items()},
-        **record.about(),
+        **machine.record(PACKAGES),
         "found": main.found,
     }
 

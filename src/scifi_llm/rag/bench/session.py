@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -13,11 +12,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ... import machine
 from ...console import Parser, log_ok, log_test, log_warn
 from ...errors import ToolkitError
 from ...openai_api import fetch, served_model, stream_chat
@@ -194,9 +194,8 @@ def measure(options: Any, collection: str) -> dict[str, Any]:
     return {
         "model": model,
         "collection": collection,
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-        "versions": {"python": platform.python_version(), "vllm": _vllm(options.upstream)},
+        **machine.record(()),
+        "versions": machine.versions_of(()) | {"vllm": _vllm(options.upstream)},
         "settings": {
             "turns": options.turns, "max_tokens": options.max_tokens, "seed": SEED,
             "temperature": 0, "budget_tokens": options.budget_tokens,
