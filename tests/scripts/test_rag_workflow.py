@@ -56,6 +56,7 @@ def test_ingest_with_an_activated_environment(run: Run, home: Path) -> None:
     [
         "RAG/1_ingest.py",
         "RAG/2_embed_and_store.py",
+        "RAG/3_test_retrieval.py",
         "RAG/4_query.py",
         "RAG/serve_rag_proxy.py",
         "RAG/0_create_venv_with_deps.sh",
@@ -139,6 +140,11 @@ def test_a_broken_note_is_one_warning_and_the_rest_goes_on(run: Run, home: Path)
         (["RAG/4_query.py", "x"], "There is no collection 'scifi_world'"),
         (["RAG/4_query.py", " "], "[ERROR] The question is empty."),
         (["RAG/4_query.py", "x", "--top-k", "0"], "--top-k is 0"),
+        (["RAG/4_query.py", "x", "--collection", "a1b,c2d"], "There is no collection 'a1b'"),
+        (["RAG/3_test_retrieval.py"], "There is no collection 'scifi_world'"),
+        (["RAG/3_test_retrieval.py", "--model", "fast"], "keeps the model it was embedded with"),
+        (["RAG/3_test_retrieval.py", "--dataset", "/no/such"], "documents.jsonl cannot be read"),
+        (["RAG/3_test_retrieval.py", "--json", "/no/such/x.json"], "mkdir -p /no/such"),
         (["./serve_rag_proxy.sh", "other"], "There is no collection 'other'"),
         (["./serve_rag_proxy.sh", "--port", "x"], "[ERROR] --port x is no port."),
     ],
@@ -217,3 +223,70 @@ def test_ctrl_c_while_embedding_ends_with_a_sentence(run: Run, home: Path) -> No
     assert "[WARN] Interrupted." in err
     assert "Traceback" not in err
     assert not list(home.glob("chroma_db/scifi_world/v*"))
+
+
+def write_set(folder: Path) -> Path:
+    """A judged set of two documents and two questions."""
+    folder.mkdir()
+    lines: dict[str, list[dict[str, object]]] = {
+        "documents": [
+            {"id": "bees", "title": "Bees", "text": "Maud keeps bees on the night side of Venus."},
+            {"id": "maps", "title": "Maps", "text": "Jonas sells maps of the ford at noon."},
+        ],
+        "queries": [
+            {"id": "q1", "query": "Who keeps bees?"},
+            {"id": "q2", "query": "And what does he sell?",
+             "history": [{"role": "user", "content": "Who is Jonas?"}]},
+        ],
+        "qrels": [
+            {"query_id": "q1", "doc_id": "bees", "relevance": 1},
+            {"query_id": "q2", "doc_id": "maps", "relevance": 1},
+        ],
+    }  # fmt: skip
+    for name, entries in lines.items():
+        text = "".join(json.dumps(entry) + "\n" for entry in entries)
+        (folder / f"{name}.jsonl").write_text(text, "utf-8")
+    return folder
+
+
+def test_a_judged_set_is_measured_and_compared_with_the_last_run(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    dataset, out = write_set(tmp_path / "set"), tmp_path / "out.json"
+    done = run("RAG/3_test_retrieval.py", "--dataset", dataset, "--model", "fast", "--json", out)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(out.read_text("utf-8"))
+    assert {
+        "dataset", "settings_hash", "queries", "documents", "chunks", "ndcg@10", "recall@5",
+        "recall@10", "mrr@10", "hit@1", "hit@5", "hit@10", "evidence_in_budget", "latency_ms",
+        "embed_chunks_per_s",
+    } <= answer.keys()  # fmt: skip
+    assert (answer["dataset"], answer["queries"], answer["documents"]) == ("set", 2, 2)
+    assert answer["hit@1"] == answer["ndcg@10"] == answer["evidence_in_budget"] == 1.0
+    assert set(answer["latency_ms"]) == {"p50", "p95"}
+    assert set(answer["compared"]) == {"all", "bm25", "dense"}
+    for line in ("as served", "BM25 only", "dense only", "95 % from"):
+        assert f"\n{line}" in done.stdout
+    (log,) = (home / "test_results").glob("retrieval_set_*.json")
+    assert json.loads(log.read_text("utf-8")) == answer
+    assert log.with_suffix(".svg").read_text("utf-8").startswith("<svg ")
+    assert not (home / "chroma_db").exists()  # indexed in a scratch store
+
+    again = run("RAG/3_test_retrieval.py", "--dataset", dataset, "--model", "fast")
+    assert f"Since the last run ({log.name}): no measure changed" in again.stdout
+
+
+def test_follow_ups_lean_on_the_questions_before(run: Run, home: Path) -> None:
+    folder = home / "data"
+    folder.mkdir(parents=True)
+    (folder / "maud.md").write_text("# Maud Okonkwo\n\nMaud keeps bees. Her ship is grey.", "utf-8")
+    (folder / "jonas.md").write_text("# Jonas\n\nJonas sells maps. His ship is red.", "utf-8")
+    assert run("RAG/1_ingest.py").returncode == 0
+    assert (
+        run("RAG/2_embed_and_store.py", "--model", "fast", "--collection", "book").returncode == 0
+    )
+    command = "printf 'And what colour is the ship?\\n\\n' | RAG/4_query.py 'Who is Jonas?' --chat"
+    done = run("bash", "-c", f"{command} --top-k 1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("jonas.md") == 2
+    assert "maud.md" not in done.stdout

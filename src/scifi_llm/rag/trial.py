@@ -224,6 +224,11 @@ def main() -> int:
             "A collection keeps the model it was embedded with.",
             "Measure another with --dataset, or: RAG/2_embed_and_store.py --model M --rebuild",
         )
+    if options.json and not options.json.expanduser().absolute().parent.is_dir():
+        raise ToolkitError(
+            f"The folder of --json {options.json} does not exist.",
+            f"Make it with: mkdir -p {options.json.parent}",
+        )
     with tempfile.TemporaryDirectory(prefix="scifi-llm-") as scratch:
         if options.dataset:
             model = embedding.choose(options.model or setting("EMBEDDING"))
