@@ -46,7 +46,7 @@ while (($#)); do
     shift
 done
 
-# windows_profile: the Windows user's folder as a path of WSL.
+# windows_profile prints the Windows user's folder as a path of WSL.
 windows_profile() {
     local profile
     profile="$(cd / && cmd.exe /c 'echo %USERPROFILE%' 2>/dev/null)" || return 1
