@@ -135,7 +135,11 @@ def test_ctrl_c_in_throughput_leaves_nothing_running(stack: Any, tmp_path: Path)
     said, _ = run.communicate(timeout=60)
     assert run.returncode == 130, said
     assert "[WARN] Interrupted" in said
-    assert group(run.pid) == []
+    # A child that was hit while it started needs a moment to end by the same signal.
+    ends = time.monotonic() + 30
+    while left := group(run.pid):
+        assert time.monotonic() < ends, left
+        time.sleep(0.2)
     (file,) = tmp_path.glob("throughput_*.json")
     assert json.loads(file.read_text("utf-8"))["complete"] is False
 
