@@ -144,7 +144,7 @@ def test_killed_in_each_stage_it_goes_on_to_the_end(scene: dict[str, str], tmp_p
         quickstart.kill(whole_session)
     told = Quickstart(REPO, scene).finish()
     assert "Elena" in told.split("Question: ")[1]
-    assert "(characters/elena-ruhl.md, dense 0." in told
+    assert "(characters/elena-ruhl.md, bm25 0." in told
     assert " prompt tokens, " in told
     assert "Your own notes" in told
     assert "[ERROR]" not in told

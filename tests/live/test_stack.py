@@ -196,8 +196,11 @@ def test_a_recording_upstream_sees_the_note_and_every_field(stack: Any, free_por
         server.shutdown()
         server.server_close()
     (sent,) = Recorder.bodies
-    assert "key traits are patience, exactness, stubbornness" in sent["messages"][0]["content"]
-    assert sent["messages"][0]["content"].endswith(QUESTION)
+    always, asked = sent["messages"]
+    assert (always["role"], asked["role"]) == ("system", "user")
+    assert "Style Core" in always["content"]
+    assert "key traits are patience, exactness, stubbornness" in asked["content"]
+    assert asked["content"].endswith(QUESTION)
     assert {key: sent[key] for key in [*fields, "min_p"]} == {**fields, "min_p": 0.1}
     assert set(sent) == {"model", "messages", "max_tokens", "min_p", *fields}
 

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,33 @@ def command(
     return words + (["--num-warmups", "1"] if known >= (0, 32) else [])
 
 
+def run(
+    words: Sequence[str], folder: str, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end. Ctrl+C leaves no child behind, even while it is being started.
+
+    subprocess.run loses a child that was forked when the signal came and had not begun its program.
+    """
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        child = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
+            env=environment,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with child:
+        try:
+            if pressed:
+                raise KeyboardInterrupt
+            out, errors = child.communicate()
+        except BaseException:
+            child.kill()
+            raise
+    return subprocess.CompletedProcess(words, child.returncode, out, errors)
+
+
 def one(
     known: tuple[int, int], target: Target, tokenizer: str, name: str, concurrency: int, seed: int,
     sizes: tuple[int, int],
@@ -124,11 +152,8 @@ def one(
         more = ["--num-prompts", str(count), "--max-concurrency", str(concurrency),
                 "--seed", str(seed), "--result-dir", scratch,
                 "--result-filename", "result.json"]  # fmt: skip
-        done = subprocess.run(
-            command(known, target, tokenizer, dataset, more),
-            capture_output=True, text=True, check=False, cwd=scratch,
-            env={**os.environ, "OPENAI_API_KEY": target.api_key or "EMPTY"},
-        )  # fmt: skip
+        environment = {**os.environ, "OPENAI_API_KEY": target.api_key or "EMPTY"}
+        done = run(command(known, target, tokenizer, dataset, more), scratch, environment)
         result = Path(scratch) / "result.json"
         if done.returncode or not result.exists():
             last = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])

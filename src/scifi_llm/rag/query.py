@@ -19,7 +19,7 @@ from .index import choose_collection
 from .passages import Found, Passage, SearchRequest
 from .retrieval import Retriever
 
-SHOWN = 8  # passages, unless --top-k says otherwise
+SHOWN = 8  # passages in the table, unless --top-k says otherwise
 
 
 def write_log(folder: Path, answer: dict[str, object]) -> Path:
@@ -63,7 +63,10 @@ def tell(request: SearchRequest, found: Found, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answer, ensure_ascii=False, indent=2))
     elif found.passages:
-        print(table(found.passages, min(shutil.get_terminal_size().columns, 110)))
+        shown = found.passages[: request.top_k or SHOWN]
+        print(table(shown, min(shutil.get_terminal_size().columns, 110)))
+        if len(shown) < len(found.passages):
+            print(f"{len(found.passages) - len(shown)} more: --top-k {len(found.passages)}\n")
     if not found.passages:
         log_warn("Nothing found under these rules.")
     rules = {"as_of": request.as_of, "pov": request.pov, "collections": request.collections}
@@ -126,7 +129,7 @@ def main() -> int:
         collections=names,
         as_of=options.as_of,
         pov=options.pov,
-        top_k=options.top_k or SHOWN,
+        top_k=options.top_k,
     )
     if options.chat:
         chat(retriever, request, options.json)
