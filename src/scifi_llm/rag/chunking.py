@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..documents import Note, Section
-from .packing import pack
+from .packing import count, pack
 
 FORMAT = 3  # of the cuts: chunks of another number are cut anew
 LONGEST_CONTEXT = 120  # characters before a passage; at most as many tokens in any script
@@ -96,32 +96,43 @@ def _spans(
 ) -> Iterator[tuple[Section, int, int]]:
     texts = tokenizer.starts([section.text for section in sections])
     contexts = tokenizer.starts([_before(section) for section in sections])
-    spans = []
     for section, starts, context in zip(sections, texts, contexts, strict=True):
         used = len(context) + tokenizer.special
         room = max(tokenizer.limit - used, 1)
         aim = min(max(target - used, 1), room)
-        spans += [(section, a, b, room) for a, b in pack(section.text, starts, room, aim)]
-    yield from _checked(spans, tokenizer)
+        spans = pack(section.text, starts, room, aim)
+        yield from _checked(section, spans, starts, room, tokenizer)
 
 
 def _checked(
-    spans: list[tuple[Section, int, int, int]], tokenizer: Tokenizer
+    section: Section,
+    spans: list[tuple[int, int]],
+    starts: Sequence[int],
+    room: int,
+    tokenizer: Tokenizer,
 ) -> Iterator[tuple[Section, int, int]]:
     """The spans; one that is longer alone than within its text is cut again.
 
-    Tokenizers that look across white space may count a passage differently by itself.
+    Tokenizers that look across white space may count a passage differently by itself, but only at
+    its ends: one of less than half the room is not counted anew.
     """
-    alone = tokenizer.starts([_before(section) + section.text[a:b] for section, a, b, _ in spans])
-    for (section, a, b, room), starts in zip(spans, alone, strict=True):
-        excess = len(starts) + tokenizer.special - tokenizer.limit
+    long = [(a, b) for a, b in spans if 2 * count(starts, a, b) > room]
+    alone = dict(
+        zip(
+            long,
+            tokenizer.starts([_before(section) + section.text[a:b] for a, b in long]),
+            strict=True,
+        )
+    )
+    for a, b in spans:
+        excess = len(alone.get((a, b), ())) + tokenizer.special - tokenizer.limit
         if excess <= 0 or room <= 1:
             yield section, a, b
             continue
         less = max(room - excess, 1)
         inner = tokenizer.starts([section.text[a:b]])[0]
-        cut = pack(section.text[a:b], inner, less, less)
-        yield from _checked([(section, a + c, a + d, less) for c, d in cut], tokenizer)
+        cut = [(a + c, a + d) for c, d in pack(section.text[a:b], inner, less, less)]
+        yield from _checked(section, cut, [a + start for start in inner], less, tokenizer)
 
 
 def _before(section: Section) -> str:

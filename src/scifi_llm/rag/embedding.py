@@ -5,7 +5,9 @@ Scores are mean nDCG@10 over the 15 BEIR sets as the models' own cards report th
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,11 +73,23 @@ class Embedder:
         # Texts of like length share a batch, so that little of it is padding.
         ids = self.tokens.ids(texts)
         order = sorted(range(len(texts)), key=lambda i: len(ids[i]), reverse=True)
-        size = BATCHES[self.backend.name]
-        for first in range(0, len(order), size):
-            rows = order[first : first + size]
-            vectors = self.backend.encode(*self.tokens.pad([ids[i] for i in rows]))
-            yield from zip(rows, vectors, strict=True)
+        size, workers = BATCHES[self.backend.name], self.backend.workers
+
+        def encode(rows: list[int]) -> tuple[list[int], np.ndarray]:
+            return rows, self.backend.encode(*self.tokens.pad([ids[i] for i in rows]))
+
+        # The model works on while the caller does something with what is ready.
+        pool = ThreadPoolExecutor(workers, "encode")
+        running: deque[Future[tuple[list[int], np.ndarray]]] = deque()
+        try:
+            for first in range(0, len(order), size):
+                running.append(pool.submit(encode, order[first : first + size]))
+                if len(running) > workers:
+                    yield from zip(*running.popleft().result(), strict=True)
+            for batch in running:
+                yield from zip(*batch.result(), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def encode_query(self, text: str) -> np.ndarray:
         """Array of shape (dimension,), float32. Text beyond the model's limit is cut off."""
@@ -120,15 +134,16 @@ def choose(model: str) -> str:
     return name
 
 
-def load(name: str, backend: str | None = None) -> Embedder:
+def load(name: str, backend: str | None = None, bulk: bool = False) -> Embedder:
     """Load a model by its recorded name, without touching the network.
 
     `backend` is one of backends.BATCHES; None takes the fastest on this CPU that keeps quality.
+    `bulk` prepares it for many documents rather than for single questions.
     Raises ToolkitError where the model is not on this machine or is no embedding model.
     """
     folder = _folder(name)
     tokens = Tokens(folder, limit(folder, MAX_TOKENS))
-    running = backends.load(folder, backend or backends.preferred())
+    running = backends.load(folder, backend or backends.preferred(), bulk)
     return Embedder(name, tokens, running, running.encode(*tokens.batch(["x"])).shape[1])
 
 

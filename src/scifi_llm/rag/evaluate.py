@@ -80,26 +80,13 @@ def settings_hash() -> str:
 
 def build(dataset: Dataset, root: Path, model: str) -> tuple[int, float]:
     """Index a set as a collection below `root`: (chunks, chunks embedded a second)."""
-    embedder = embedding.load(model)
+    embedder = embedding.load(model, bulk=True)
     chunks = chunk_sections(dataset.sections, embedder.tokens, index.TARGET_TOKENS)
     started = time.perf_counter()
     vectors = embedder.encode_documents([chunk.embedded for chunk in chunks])
     rate = len(chunks) / (time.perf_counter() - started)
     name = collection_name(dataset)
-    entry = store.Manifest(
-        name=name,
-        version=0,
-        model=model,
-        dimension=embedder.dimension,
-        chunks=0,
-        files=0,
-        source="data",
-        created="",
-        digest="",
-        settings=index.settings(),
-        backend=embedder.backend.name,
-        server="",
-    )
+    entry = replace(index.describe(name, embedder, "data", ""), server="")
     with store.writing(root, name):
         store.publish(root, entry, store.Contents(chunks, vectors, {}))
     return len(chunks), rate

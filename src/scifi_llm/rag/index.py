@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..console import Parser, log_next, log_ok, log_test, log_warn
 from ..documents import Note, Section
@@ -17,10 +16,7 @@ from ..settings import setting
 from . import chunking, embedding, store
 from .chunking import Chunk
 from .ingest import read_sections, sections_file
-from .pending import Pending
-
-if TYPE_CHECKING:
-    import numpy as np
+from .vectors import Vectors
 
 # Small passages are found more surely and leave room for more of them; neighbours are joined again.
 TARGET_TOKENS: int | None = 100
@@ -104,38 +100,6 @@ def cut(
     return [chunk for part in chunks.values() for chunk in part]
 
 
-def embed(
-    chunks: list[Chunk],
-    embedder: embedding.Embedder,
-    previous: store.Collection | None,
-    folder: Path,
-) -> tuple[np.ndarray, int]:
-    """Vectors of shape (len(chunks), dimension), and how many were computed, not taken over.
-
-    Taken over are those of the present version, of chunks with the same embedded text wherever it
-    stood, and those that an interrupted run has left in `folder`.
-    """
-    import numpy as np
-
-    known: dict[str, np.ndarray] = {}
-    if previous is not None:
-        for id_, row in previous.rows.items():
-            known[previous.chunks[id_].embedded] = previous.matrix[row]
-    texts = [chunk.embedded for chunk in chunks]
-    new = list(dict.fromkeys(text for text in texts if text not in known))
-    pending = Pending(folder, embedder.name, embedder.dimension)
-    resumed = pending.load(new)
-    known.update(resumed)
-    if resumed:
-        log_ok(f"{len(resumed)} chunks were embedded by an interrupted run")
-    new = [text for text in new if text not in known]
-    with pending:
-        for row, vector in embedder.encode_each(new):
-            known[new[row]] = vector
-            pending.add(new[row], vector)
-    return np.array([known[text] for text in texts], dtype=np.float32), len(new)
-
-
 def open_previous(
     present: store.Manifest | None, embedder: embedding.Embedder, root: Path
 ) -> store.Collection | None:
@@ -158,6 +122,20 @@ def open_previous(
         return None
 
 
+def describe(name: str, embedder: embedding.Embedder, source: str, digest: str) -> store.Manifest:
+    """What is known of a version before it is published."""
+    return store.Manifest(
+        name=name,
+        model=embedder.name,
+        dimension=embedder.dimension,
+        source=source,
+        digest=digest,
+        settings=settings(),
+        backend=embedder.backend.name,
+        server=setting("CHROMA_URL"),
+    )
+
+
 def build(chunks_folder: Path, root: Path, asked: str | None, name: str, rebuild: bool) -> bool:
     """Bring a collection up to date with the sections; True where something was written."""
     started = time.monotonic()
@@ -170,7 +148,7 @@ def build(chunks_folder: Path, root: Path, asked: str | None, name: str, rebuild
             log_ok(f"Collection {name!r} is up to date: {present.chunks} chunks, {model}")
             return False
         log_test(f"Loading {model}")
-        embedder = embedding.load(model)
+        embedder = embedding.load(model, bulk=True)
         previous = None if rebuild else open_previous(present, embedder, root)
         hashes = file_hashes(sections)
         chunks = cut(sections, hashes, embedder.tokens, previous)
@@ -178,26 +156,14 @@ def build(chunks_folder: Path, root: Path, asked: str | None, name: str, rebuild
             raise ToolkitError("The sections hold no text.", "Write them with: RAG/1_ingest.py")
         if present and present.source == "example" and source != "example":
             log_warn(f"The example world has left collection {name!r}.")
-        vectors, computed = embed(chunks, embedder, previous, root / name)
-        entry = store.Manifest(
-            name=name,
-            version=0,
-            model=model,
-            dimension=embedder.dimension,
-            chunks=0,
-            files=0,
-            source=source,
-            created="",
-            digest=wanted,
-            settings=settings(),
-            backend=embedder.backend.name,
-            server=setting("CHROMA_URL"),
-        )
-        entry = store.publish(root, entry, store.Contents(chunks, vectors, hashes), previous)
-        Pending(root / name, model, embedder.dimension).remove()
+        vectors = Vectors(chunks, embedder, previous, root / name)
+        contents = store.Contents(chunks, vectors.array, hashes)
+        entry = describe(name, embedder, source, wanted)
+        entry = store.publish(root, entry, contents, previous, vectors.fill())
+        vectors.published()
     log_ok(
-        f"Collection {name!r}: {entry.chunks} chunks of {entry.files} files, {computed} embedded "
-        f"with {model} ({entry.backend}, {entry.dimension} dimensions) "
+        f"Collection {name!r}: {entry.chunks} chunks of {entry.files} files, "
+        f"{vectors.computed} embedded with {model} ({entry.backend}, {entry.dimension} dimensions) "
         f"in {time.monotonic() - started:.1f} s"
     )
     return True

@@ -73,14 +73,14 @@ def _balanced(
     start = end = used = 0
     for piece in group:
         # Counted anew: white space between pieces may hold tokens too.
-        more = _count(starts, start, piece.end)
+        more = count(starts, start, piece.end)
         if used and (more > room or used + piece.tokens / 2 > goal):
             yield start, end
             used = 0
         if not used:
             start = piece.start
         end = piece.end
-        used = max(_count(starts, start, end), 1)
+        used = max(count(starts, start, end), 1)
     if used:
         yield start, end
 
@@ -88,13 +88,13 @@ def _balanced(
 def _pieces(text: str, starts: Sequence[int], room: int, target: int) -> Iterator[Piece]:
     for a, b in _split(text, 0, len(text), _ends(text, 0, len(text), _PARAGRAPH_END)):
         paragraph = text[a:b]
-        tokens = _count(starts, a, b)
+        tokens = count(starts, a, b)
         scene = bool(_SCENE_BREAK.match(paragraph))
         share = tokens / (ANCHOR_EVERY * target)
         anchor = _fraction(paragraph) < share
         for c, d in _fitting(text, starts, a, b, room, target):
             first = c == a
-            yield Piece(c, d, _count(starts, c, d), first and scene, first and anchor)
+            yield Piece(c, d, count(starts, c, d), first and scene, first and anchor)
 
 
 def _fitting(
@@ -105,7 +105,7 @@ def _fitting(
     Paragraphs are cut into sentences to come near `target`; a sentence is cut only beyond `room`.
     """
     fits = (target, min(target * 3 // 2, room))[level] if level < 2 else room
-    if b - a <= 1 or _count(starts, a, b) <= fits:
+    if b - a <= 1 or count(starts, a, b) <= fits:
         yield a, b
         return
     if level == len(_LEVELS):
@@ -165,7 +165,8 @@ def _trim(text: str, a: int, b: int) -> tuple[int, int]:
     return a, b
 
 
-def _count(starts: Sequence[int], a: int, b: int) -> int:
+def count(starts: Sequence[int], a: int, b: int) -> int:
+    """Tokens that start in [a, b)."""
     return bisect_left(starts, b) - bisect_left(starts, a)
 
 

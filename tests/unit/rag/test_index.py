@@ -22,6 +22,7 @@ from scifi_llm.rag import embedding, index, store
 from scifi_llm.rag.backends import Backend
 from scifi_llm.rag.chunking import Chunk
 from scifi_llm.rag.ingest import read_sections
+from scifi_llm.rag.vectors import Vectors
 
 Build = Callable[..., bool]
 Ingest = Callable[..., None]
@@ -214,12 +215,14 @@ def test_an_interrupted_run_goes_on_where_it_ended(
     chunks = [Chunk(str(i), note, (), f"text {i} " + "x " * i, i, i + 1) for i in range(100)]
     first = Interrupting(embedder, 2)
     with pytest.raises(KeyboardInterrupt):
-        index.embed(chunks, first.embedder, None, tmp_path)
+        list(Vectors(chunks, first.embedder, None, tmp_path).fill())
     second = Interrupting(embedder, -1)
-    vectors, computed = index.embed(chunks, second.embedder, None, tmp_path)
+    vectors = Vectors(chunks, second.embedder, None, tmp_path)
+    assert sorted(vectors.fill()) == list(range(100))
     assert first.rows > 0
-    assert computed == second.rows == 100 - first.rows
-    assert vectors.shape == (100, 2)
+    assert vectors.computed == second.rows == 100 - first.rows
+    assert vectors.array.shape == (100, 2)
+    assert (vectors.array == [1, 0]).all()
     assert f"{first.rows} chunks were embedded by an interrupted run" in capsys.readouterr().out
 
 

@@ -40,12 +40,20 @@ def contents(version, size=60):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return store.Contents(chunks, vectors, {"a.md": str(version)})
 
+def arriving(whole, into):
+    # Vectors as an embedding model gives them: one by one, in an order of their lengths.
+    for row in np.random.default_rng(1).permutation(len(whole.chunks)).tolist():
+        into[row] = whole.vectors[row]
+        yield row
+
 def publish(root, version, server="", size=60):
-    entry = store.Manifest("novel", 0, "m", 8, 0, 0, "data", "", str(version), server=server)
+    entry = store.Manifest("novel", "m", 8, "data", str(version), server=server)
     with store.writing(root, "novel"):
         present = store.manifest_or_none(root, "novel")
         previous = store.Collection(root, present) if present and version % 3 else None
-        return store.publish(root, entry, contents(version, size), previous)
+        whole = contents(version, size)
+        filled = store.Contents(whole.chunks, np.zeros_like(whole.vectors), whole.hashes)
+        return store.publish(root, entry, filled, previous, arriving(whole, filled.vectors))
 
 def version_of(contents):
     # The one version that everything here is of.
@@ -145,6 +153,43 @@ sys.exit(run_main(lambda: publish(Path(sys.argv[1]), int(sys.argv[2]), "", 3000)
     assert "df -h" in err
     assert read(tmp_path) == 3
     assert [path.name for path in (tmp_path / "novel").glob("v*")] == ["v1"]
+
+
+def test_ctrl_c_among_the_vectors_leaves_the_old_version(tmp_path: Path) -> None:
+    code = """
+import threading
+assert publish(Path(sys.argv[1]), 3)
+given = iter(range(1200))
+def arriving(whole, into):
+    yield from given
+    raise KeyboardInterrupt
+try:
+    publish(Path(sys.argv[1]), 6, "", 3000)
+except KeyboardInterrupt:
+    print(threading.active_count(), next(given, "all"))
+"""
+    out, err = run(code, tmp_path).communicate()
+    assert (out, err) == ("1 all\n", "")
+    assert read(tmp_path) == 3
+    assert [path.name for path in (tmp_path / "novel").glob("v*")] == ["v1"]
+
+
+def test_a_server_that_fails_is_told_before_all_is_embedded(tmp_path: Path) -> None:
+    code = """
+import time
+from scifi_llm.errors import ToolkitError
+given = iter(range(100000))
+def arriving(whole, into):
+    for row in given:
+        time.sleep(0.0001)
+        yield row
+try:
+    publish(Path(sys.argv[1]), 1, "http://127.0.0.1:9", 100000)
+except ToolkitError as error:
+    print(error.problem.partition(":")[0], next(given) < 90000)
+"""
+    out, err = run(code, tmp_path).communicate()
+    assert (out, err) == ("No Chroma server at http True\n", "")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from scifi_llm.rag.chunking import Chunk
 from scifi_llm.rag.embedding import Embedder
 from scifi_llm.rag.store import database, memory
 
-ENTRY = store.Manifest("novel", 0, "model", 384, 0, 0, "data", "", "digest")
+ENTRY = store.Manifest("novel", "model", 384, "data", "digest")
 SENTENCES = [
     f"{who} {what} {where}."
     for who in ("Elena", "Jonas", "The captain", "A stranger", "The old king")

@@ -47,24 +47,31 @@ def _http(address: str, settings: Any) -> Any:
 @contextmanager
 def errors(folder: Path, entry: Manifest, writing: bool = False) -> Iterator[None]:
     """Chroma's errors as ours: a full disk, a damaged database, a server that went away."""
-    import httpx
-    from chromadb.errors import ChromaError
-
     try:
         yield
-    except httpx.HTTPError as error:
-        raise ToolkitError(
-            f"The Chroma server at {entry.server} failed: {error}.", _CHROMA_FIX
-        ) from None
-    except ChromaError as error:
-        if entry.server:
-            raise ToolkitError(f"Chroma at {entry.server}: {error}.", _CHROMA_FIX) from None
-        free = shutil.disk_usage(folder.parent).free // 1_000_000
-        again = f"Check the disk (see: df -h {folder.parent}) and run the same command again."
-        raise ToolkitError(
-            f"Chroma failed in {folder} ({error}); {free} MB are free there.",
-            again if writing else rebuild(entry.name),
-        ) from None
+    except Exception as error:
+        ours = _ours(error, folder, entry, writing)
+        if ours is None:
+            raise
+        raise ours from None
+
+
+def _ours(error: Exception, folder: Path, entry: Manifest, writing: bool) -> ToolkitError | None:
+    import httpx  # here: Chroma takes a second to import, and a writer does it in its thread
+    from chromadb.errors import ChromaError
+
+    if isinstance(error, httpx.HTTPError):
+        return ToolkitError(f"The Chroma server at {entry.server} failed: {error}.", _CHROMA_FIX)
+    if not isinstance(error, ChromaError):
+        return None
+    if entry.server:
+        return ToolkitError(f"Chroma at {entry.server}: {error}.", _CHROMA_FIX)
+    free = shutil.disk_usage(folder.parent).free // 1_000_000
+    again = f"Check the disk (see: df -h {folder.parent}) and run the same command again."
+    return ToolkitError(
+        f"Chroma failed in {folder} ({error}); {free} MB are free there.",
+        again if writing else rebuild(entry.name),
+    )
 
 
 def stored_name(entry: Manifest) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from ...errors import ToolkitError
 from ..chunking import Chunk
-from . import client, database, memory
-from .database import Version
+from . import client, database, memory, writer
 from .manifest import Manifest, manifest, manifest_or_none, point_to
 from .memory import Contents
+from .writer import Version
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,10 +104,12 @@ def publish(
     entry: Manifest,
     contents: Contents,
     previous: Collection | None = None,
+    ready: Iterable[int] | None = None,
 ) -> Manifest:
     """Write a version and make it the one that counts. Call it inside `writing`.
 
     `previous` is the present version, opened: a small difference is applied to a copy of it.
+    `ready` fills `contents.vectors` while it is iterated and yields the rows that are filled.
     Version, time and counts of `entry` are set here. Raises ToolkitError where it cannot be
     written; the old version then stays and nothing is left of the new one.
     """
@@ -122,9 +124,10 @@ def publish(
         files=len({chunk.note.path for chunk in contents.chunks}),
     )
     old = previous.version if previous else None
+    rows = range(len(contents.chunks)) if ready is None else ready
     try:
         target.mkdir()
-        entry = replace(entry, patched=database.write(target, entry, contents, old))
+        entry = replace(entry, patched=writer.write(target, entry, contents, old, rows))
         memory.write(target, contents)
         point_to(root, entry)
     except BaseException as error:

@@ -23,17 +23,18 @@ class Manifest:
     """What current.json says of a collection's present version."""
 
     name: str
-    version: int
     model: str
     dimension: int
-    chunks: int
-    files: int
     source: str
-    created: str
     digest: str  # of sections, model and settings: equal digests are equal collections
     settings: str = ""  # of chunking: chunks made under other settings are not taken over
     backend: str = ""  # what computed the vectors, for example openvino-bf16
     server: str = ""  # CHROMA_URL of the store of record; "" is the database in the folder
+    # Set when a version is published.
+    version: int = 0
+    chunks: int = 0
+    files: int = 0
+    created: str = ""
     patched: int = 0  # records changed since the database was last written whole
     format: int = FORMAT
 
