@@ -2,7 +2,8 @@
 
 Every answer repeats the last word of the newest message, so that a reader can tell whether it got
 its own answer. What a request asks for beside it is in that message too: `… pause:2 die:5 marker`
-waits 2 s and dies after 5 chunks; `fault:html marker` is one of FAULTS.
+waits 2 s and dies after 5 chunks; `tear:5` dies within the chunk that follows them; `fault:html
+marker` is one of FAULTS.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ FAULTS = {
 }
 FAULT = re.compile(r"\bfault:(\w+)")
 HEAD = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-ORDER = re.compile(r"\b(pause|die|gap|chunks):([\d.]+)")
+ORDER = re.compile(r"\b(pause|die|tear|gap|chunks):([\d.]+)")
 
 
 def completion(word: str) -> bytes:
@@ -137,6 +138,10 @@ class Connection(asyncio.Protocol):
         for number in range(int(orders.get("chunks", CHUNKS))):
             if number == orders.get("die"):
                 self.transport.abort()
+                return
+            if number == orders.get("tear"):
+                self.transport.write(framed(event(word, number)[:-30]))
+                self.transport.close()
                 return
             self.transport.write(framed(event(word, number)))
             await asyncio.sleep(orders.get("gap", 0))
