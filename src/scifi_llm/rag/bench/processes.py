@@ -18,7 +18,8 @@ from typing import Any
 from ...console import log_test
 from ...errors import ToolkitError
 from ...openai_api import fetch
-from ...paths import REPO, venvs_dir
+from ...paths import REPO, model_cache, venvs_dir
+from ...settings import setting
 
 LITELLM = "1.106.2"
 # It asks for a key of 16 characters or more otherwise, and a check of it would be counted.
@@ -64,8 +65,10 @@ def server(
 
 
 def upstream_command(port: int) -> list[str]:
-    """The mock upstream."""
-    return [sys.executable, "-m", "scifi_llm.rag.bench.upstream", str(port)]
+    """The mock upstream, with the tokenizer of the bundled model where that is here."""
+    folder = model_cache() / setting("CPU_MODEL")
+    root = [str(folder)] if (folder / "tokenizer.json").exists() else []
+    return [sys.executable, "-m", "scifi_llm.rag.bench.upstream", str(port), *root]
 
 
 def proxy_command(collection: str, port: int, upstream: int) -> list[str]:

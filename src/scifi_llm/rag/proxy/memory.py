@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,7 +45,7 @@ class Lore:
     keys: tuple[str, ...] = ()
     sources: tuple[dict[str, Any], ...] = ()
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Equal texts have equal ids."""
         return sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
