@@ -38,17 +38,19 @@ def free_port() -> int:
 
 @contextmanager
 def server(
-    name: str, command: list[str], ready: str, log: Path, core: int, env: Mapping[str, str]
+    name: str, command: list[str], ready: str, log: Path, core: int | None, env: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process on one core, from the moment when `ready` answers with 200 until it is ended.
+    """A process, from the moment when `ready` answers with 200 until it is ended.
 
+    It has the core to itself, or all of them where that is None.
     Raises ToolkitError where it ends or does not answer.
     """
     environment = {**os.environ, "PYTHONPATH": str(REPO / "src"), **env}
     with log.open("wb") as out:
         made = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:
-        os.sched_setaffinity(made.pid, {CORES[core % len(CORES)]})
+        if core is not None:
+            os.sched_setaffinity(made.pid, {CORES[core % len(CORES)]})
         until = time.monotonic() + START_SECONDS
         while fetch(ready, 2) is None:
             if made.poll() is not None or time.monotonic() > until:
