@@ -25,7 +25,8 @@ from ...console import log_warn
 T = TypeVar("T")
 MAX_RECORDS = 20_000
 MAX_LORE_BYTES = 64_000_000
-IN_MEMORY = 2_000  # records and pieces of lore held in the process itself
+IN_MEMORY = 2_000  # records held in the process itself
+LORE_IN_MEMORY = 500  # pieces of lore, about 20 kB each; the file gives the others again
 PRUNE_EVERY = 500
 OPEN_SECONDS = 5.0  # two proxies that start together make the file one after the other
 BUSY_SECONDS = 0.05  # another proxy writes to the same file for a millisecond
@@ -89,11 +90,11 @@ class Memory:
         with self._lock:
             for piece in plan:
                 if piece:
-                    self._keep(self._lore, piece.id, piece)
+                    self._keep(self._lore, piece.id, piece, LORE_IN_MEMORY)
             if self._turns.get(key) == ids:
                 self._turns.move_to_end(key)
                 return
-            self._keep(self._turns, key, ids)
+            self._keep(self._turns, key, ids, IN_MEMORY)
             self._attempt(lambda database: self._write(database, key, ids, plan))
 
     def close(self) -> None:
@@ -108,7 +109,7 @@ class Memory:
             row = self._row("turns", "plan", "key", key)
             if row is None:
                 return None
-            self._keep(self._turns, key, tuple(row.split(",")))
+            self._keep(self._turns, key, tuple(row.split(",")), IN_MEMORY)
         self._turns.move_to_end(key)
         return self._turns[key]
 
@@ -122,15 +123,15 @@ class Memory:
                 piece = Lore(record["text"], tuple(record["keys"]), tuple(record["sources"]))
             except (ValueError, KeyError, TypeError):
                 return None
-            self._keep(self._lore, id_, piece)
+            self._keep(self._lore, id_, piece, LORE_IN_MEMORY)
         self._lore.move_to_end(id_)
         return self._lore[id_]
 
     @staticmethod
-    def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
+    def _keep(kept: OrderedDict[str, T], key: str, value: T, most: int) -> None:
         kept[key] = value
         kept.move_to_end(key)
-        while len(kept) > IN_MEMORY:
+        while len(kept) > most:
             kept.popitem(last=False)
 
     def _row(self, table: str, column: str, by: str, key: str) -> str | None:
