@@ -30,6 +30,7 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"
 # shellcheck source=lib/server.sh
 source "$REPO/lib/server.sh"
 
+asked=("$@")
 port="$RAG_PORT" upstream="" watch="" collection="" DETACH=no stop=no more=()
 while (($#)); do
     case "$1" in
@@ -73,6 +74,11 @@ python="$(require_venv rag "RAG/0_create_venv_with_deps.sh")"
 command=("$python" "$REPO/RAG/serve_rag_proxy.py" ${collection:+"$collection"} --port "$port" ${upstream:+--upstream "$upstream"} ${watch:+"$watch"} ${more[@]+"${more[@]}"})
 url="http://$(own_address "${RAG_HOST:-}"):$port"
 collection="$("${command[@]}" --check)"
+if [[ -n $watch ]] && pid="$(running_pid "$name")"; then
+    mapfile -d '' -t running <"/proc/$pid/cmdline"
+    [[ " ${running[*]} " == *" $watch "* ]] || die "The RAG proxy on port $port (pid $pid) was started without $watch." \
+        "Start it anew: $0 --stop --port $port && $0$(printf ' %q' "${asked[@]}")"
+fi
 refuse_second "$name" "The RAG proxy" "$port" "$url/health" "$collection"
 if [[ $DETACH == yes ]]; then
     log_test "Starting the RAG proxy on $url/v1"

@@ -144,6 +144,30 @@ SH
     ends_with_status 1
 }
 
+@test "--watch is never silently left out where a proxy already runs" {
+    local pid
+    rag_stub
+    proxy SERVE=1 "$REPO/serve_rag_proxy.sh" novel --port "$PORT" --detach
+    ends_with_status 0
+    pid="$(cut -d ' ' -f 1 "$RUN/proxy-$PORT.pid")"
+    proxy SERVE=1 "$REPO/serve_rag_proxy.sh" novel --port "$PORT" --watch --detach
+    only_fails_with "The RAG proxy on port $PORT (pid $pid) was started without --watch. Start it anew: $REPO/serve_rag_proxy.sh --stop --port $PORT && $REPO/serve_rag_proxy.sh novel --port $PORT --watch --detach"
+    alive "$pid"
+    proxy "$REPO/serve_rag_proxy.sh" --stop --port "$PORT"
+
+    proxy SERVE=1 "$REPO/serve_rag_proxy.sh" novel --port "$PORT" "--watch=$BOX/my notes" --detach
+    ends_with_status 0
+    pid="$(cut -d ' ' -f 1 "$RUN/proxy-$PORT.pid")"
+    proxy SERVE=1 "$REPO/serve_rag_proxy.sh" novel --port "$PORT" "--watch=$BOX/my notes" --detach
+    ends_with_status 0
+    stdout_is "[OK] The RAG proxy is already started with novel (pid $pid, port $PORT, log $RUN/proxy-$PORT.log)."$'\n'"[OK] The RAG proxy is ready after 0 s (pid $pid, log $RUN/proxy-$PORT.log)"
+    proxy SERVE=1 "$REPO/serve_rag_proxy.sh" novel --port "$PORT" "--watch=$BOX/others" --detach
+    ends_with_status 1
+    [[ $stderr == "[ERROR] The RAG proxy on port $PORT (pid $pid) was started without --watch=$BOX/others. Start it anew: "* ]]
+    proxy SERVE=1 "$REPO/serve_rag_proxy.sh" novel --port "$PORT" --detach
+    ends_with_status 0
+}
+
 @test "a proxy in the foreground is stopped from another terminal" {
     rag_stub
     background "${CLEAN[@]}" SERVE=1 "$REPO/serve_rag_proxy.sh" scifi_world --port "$PORT" >"$BOX/out" 2>&1

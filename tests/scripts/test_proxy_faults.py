@@ -199,6 +199,20 @@ async def test_a_stream_that_dies_ends_with_an_error_event(client: httpx.AsyncCl
     assert "[DONE]" not in found
 
 
+@pytest.mark.parametrize("sources", ["field", "footer"])
+async def test_a_stream_that_dies_within_an_event_gives_whole_events(
+    client: httpx.AsyncClient, sources: str
+) -> None:
+    response = await ask(client, "tear:5 w8", stream=True, rag={"sources": sources})
+    *blocks, rest = response.text.split("\n\n")
+    assert rest == ""
+    found = [json.loads(block.removeprefix("data: ")) for block in blocks]
+    assert [event["choices"][0]["delta"]["content"] for event in found[:-1]] == [
+        f"w8.{n} " for n in range(5)
+    ]
+    assert found[-1]["error"]["code"] == 502
+
+
 async def test_nobody_there_names_the_command(tmp_path: Path) -> None:
     with proxy_before(free_port(), tmp_path) as alone:
         for stream in (False, True):

@@ -11,10 +11,9 @@ from .messages import (
     error_body,
     error_message,
     last_user_index,
-    prepend_text,
     text_of,
 )
-from .sse import DONE, BeforeDone, sse
+from .sse import DONE, BeforeDone, WholeEvents, sse
 from .upstream import (
     CONNECT_SECONDS,
     READ_SECONDS,
@@ -33,12 +32,12 @@ __all__ = [
     "Message",
     "Upstream",
     "UpstreamError",
+    "WholeEvents",
     "async_client",
     "error_body",
     "error_message",
     "fetch",
     "last_user_index",
-    "prepend_text",
     "read_whole",
     "relay",
     "served_model",

@@ -31,14 +31,6 @@ def last_user_index(messages: list[Message]) -> int | None:
     return None
 
 
-def prepend_text(message: Message, text: str) -> Message:
-    """A copy of `message` with `text` before its content, whatever form the content has."""
-    content = message.get("content")
-    if isinstance(content, list):
-        return {**message, "content": [{"type": "text", "text": text}, *content]}
-    return {**message, "content": f"{text}\n\n{content}" if content else text}
-
-
 def error_message(body: bytes) -> str:
     """The message of an error body, in whatever form it comes."""
     try:

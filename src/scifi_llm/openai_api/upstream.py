@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .messages import error_body
-from .sse import BeforeDone, sse
+from .sse import BeforeDone, WholeEvents, sse
 
 if TYPE_CHECKING:
     import httpx
@@ -160,22 +160,33 @@ async def read_whole(response: httpx.Response) -> bytes:
 async def relay(response: httpx.Response, event: bytes = b"") -> AsyncIterator[bytes]:
     """The bytes of a response as they come, with `event` before the end marker; closes it.
 
-    Where the upstream dies in mid-stream an error event ends what the client gets. Of what is no
-    stream of events, the broken rest is an UpstreamError: no client may take it for whole.
+    Events go as soon as they are whole: where the upstream dies in mid-stream none is left half,
+    and an error event ends what the client gets. Of what is no stream of events, the broken rest is
+    an UpstreamError: no client may take it for whole.
     """
     import httpx
 
+    whole = WholeEvents() if has_events(response) else None
     inserter = BeforeDone(event)
     try:
         async for data in response.aiter_raw():
-            if out := inserter.feed(data):
+            ready = whole.feed(data) if whole else data
+            if ready and (out := inserter.feed(ready)):
                 yield out
-        if rest := inserter.close():
+        if rest := (inserter.feed(whole.close()) if whole else b"") + inserter.close():
             yield rest
     except httpx.HTTPError as error:
         message = broken_off("vLLM broke off the answer", error)
-        if "text/event-stream" not in response.headers.get("content-type", ""):
+        if whole is None:
             raise UpstreamError(502, message) from None
-        yield b"\n\n" + sse(error_body(message, "upstream_error", 502))
+        begun = b"\n\n" if whole.torn else b""
+        yield begun + sse(error_body(message, "upstream_error", 502))
     finally:
         await response.aclose()
+
+
+def has_events(response: httpx.Response) -> bool:
+    """Is its body a stream of events that can be read as it is?"""
+    headers = response.headers
+    plain = headers.get("content-encoding", "identity") == "identity"
+    return plain and "text/event-stream" in headers.get("content-type", "")

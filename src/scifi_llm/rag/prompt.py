@@ -45,7 +45,11 @@ def always_block(passages: Sequence[Passage]) -> str:
 
 def plain(text: str) -> str:
     """`text` in which no tokenizer sees a control token. Prose passes unchanged."""
-    return _BARS.sub("›", _BRACKET.sub("[ ", _TAG.sub("‹", text)))
+    if "<" in text:
+        text = _TAG.sub("‹", text)
+    if "[" in text:
+        text = _BRACKET.sub("[ ", text)
+    return _BARS.sub("›", text) if ">" in text else text
 
 
 def _quoted(text: str) -> str:

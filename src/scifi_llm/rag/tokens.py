@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 
 from .. import hub
@@ -12,6 +13,7 @@ TokenCounter = Callable[[str], int]
 # An estimate for English prose: SmolLM2, Llama 3 and Qwen 2.5 take 4.2 to 4.6 characters a token
 # of the example world; the lower number keeps the estimate on the safe side.
 CHARACTERS_PER_TOKEN = 4.0
+MAX_KNOWN = 20_000  # counts that are remembered, about 2 MB
 
 
 def estimate(text: str) -> int:
@@ -39,7 +41,23 @@ def counter(model: str) -> TokenCounter:
     # A tokenizer.json may carry the training's truncation, which would make long text look short.
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
+    return remembered(lambda text: len(tokenizer.encode(text, add_special_tokens=False)))
+
+
+def remembered(count: TokenCounter) -> TokenCounter:
+    """`count` that counts a text once: the same passages and messages come again and again."""
+    known: dict[bytes, int] = {}
+
+    def counted(text: str) -> int:
+        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        found = known.get(key)
+        if found is None:
+            if len(known) >= MAX_KNOWN:
+                known.clear()
+            found = known[key] = count(text)
+        return found
+
+    return counted
 
 
 def is_exact(count: TokenCounter) -> bool:

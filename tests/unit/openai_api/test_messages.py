@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scifi_llm.openai_api import error_message, last_user_index, prepend_text, text_of
+from scifi_llm.openai_api import error_message, last_user_index, text_of
 
 
 def part(text: str) -> dict[str, str]:
@@ -32,21 +32,6 @@ def test_newest_user_message() -> None:
     roles = ["system", "user", "assistant", "user", "tool"]
     assert last_user_index([{"role": role} for role in roles]) == 3
     assert last_user_index([{"role": "system"}]) is None
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        ("Q", "L\n\nQ"),
-        (None, "L"),
-        ("", "L"),
-        ([part("Q")], [part("L"), part("Q")]),
-    ],
-)
-def test_text_is_put_before_any_content_and_the_rest_is_kept(content: Any, told: Any) -> None:
-    message = {"role": "user", "content": content, "name": "author"}
-    assert prepend_text(message, "L") == {"role": "user", "content": told, "name": "author"}
-    assert message["content"] == content
 
 
 def test_error_messages() -> None:

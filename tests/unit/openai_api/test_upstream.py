@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from scifi_llm.openai_api import Upstream, UpstreamError, read_whole, relay
+from scifi_llm.openai_api.sse import MAX_EVENT
 
 Handler = Callable[[httpx.Request], Any]
 EVENTS = {"content-type": "text/event-stream; charset=utf-8"}
@@ -94,13 +96,30 @@ async def test_answers_are_timed_and_our_key_replaces_the_client_s() -> None:
     assert len(times) == 1
 
 
-async def test_a_broken_stream_ends_with_an_error_event_before_any_end() -> None:
-    body = Body(b"data: {}\n\nda")
+@pytest.mark.parametrize(
+    "cut", [b"", b"da", b'data: {"choices": [{"del', b"data: {}", b"data: {}\n", b"\n"]
+)
+async def test_a_broken_stream_ends_with_an_error_event_before_any_end(cut: bytes) -> None:
+    body = Body(b"data: {}\n\n", b'data: {"a": 1}\n\n' + cut[:9], cut[9:])
     response = httpx.Response(200, headers=EVENTS, stream=body)
     found = b"".join([piece async for piece in relay(response, b"data: ours\n\n")])
-    assert found.startswith(b'data: {}\n\n\n\ndata: {"error": {"message": "vLLM broke off')
-    assert b"ours" not in found
+    first, second, error, rest = found.replace(b"\n\n\n", b"\n\n").split(b"\n\n")
+    assert (first, second, rest) == (b"data: {}", b'data: {"a": 1}', b"")
+    assert json.loads(error.removeprefix(b"data: "))["error"]["message"].startswith("vLLM broke")
     assert body.closed
+
+
+async def test_an_event_that_was_too_long_to_hold_is_ended_before_the_error() -> None:
+    body = Body(b"data: " + b"x" * (MAX_EVENT + 1))
+    response = httpx.Response(200, headers=EVENTS, stream=body)
+    found = b"".join([piece async for piece in relay(response)])
+    assert b'x\n\ndata: {"error"' in found
+
+
+async def test_a_stream_that_ends_in_the_middle_keeps_its_last_bytes() -> None:
+    cut = b"data: {}\n\ndata: [DO"
+    response = httpx.Response(200, headers=EVENTS, stream=httpx.ByteStream(cut))
+    assert b"".join([piece async for piece in relay(response, b"data: ours\n\n")]) == cut
 
 
 async def test_the_broken_rest_of_anything_else_is_an_error() -> None:

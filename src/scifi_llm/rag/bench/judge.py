@@ -12,6 +12,7 @@ from .upstream import CHUNKS
 ERRORS = {"502", "503", "504"}
 # What may be open after the end beside what was open before the start: log, metrics connection.
 SPARE_FILES = 8
+SPARE_MB = 50.0  # a version of the index that has just been loaded, and chance
 
 
 @dataclass
@@ -101,6 +102,8 @@ def leaks(before: dict[str, float], after: dict[str, float]) -> list[str]:
         found.append(f"{after['active_requests'] - 1:.0f} requests are still active")
     if after["active_streams"]:
         found.append(f"{after['active_streams']:.0f} streams are still active")
+    if after["memory_mb"] > before["memory_mb"] + SPARE_MB:
+        found.append(f"memory: {before['memory_mb']:.0f} MB, then {after['memory_mb']:.0f}")
     if after["open_files"] > before["open_files"] + SPARE_FILES:
         found.append(f"open files: {before['open_files']:.0f}, then {after['open_files']:.0f}")
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -29,6 +30,8 @@ class Load:
     words: int = 50
     model: str = MODEL
     rag: str = ""
+    series: str = ""  # part of every question: those of another series are asked for the first time
+    beside: str = ""  # a line of /metrics that sums up seconds: what a request takes beside them
 
 
 @dataclass
@@ -36,6 +39,7 @@ class Result:
     """Times in seconds."""
 
     latencies: list[float] = field(default_factory=list)
+    beside: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
     wrong: int = 0
     wall: float = 0.0
@@ -43,8 +47,9 @@ class Result:
     def summary(self) -> dict[str, float | int]:
         """Requests per second and latencies in milliseconds."""
         ordered, count = sorted(self.latencies), len(self.latencies)
-        firsts = sorted(self.first)
-        return {
+        firsts, rests = sorted(self.first), sorted(self.beside)
+        more = {"beside_p50_ms": round(1000 * rests[len(rests) // 2], 3)} if rests else {}
+        return more | {
             "requests": count,
             "wrong": self.wrong,
             "per_second": round(count / self.wall, 1) if self.wall else 0.0,
@@ -139,16 +144,27 @@ async def one_client(load: Load, number: int, until: float, result: Result) -> N
     while time.perf_counter() < until and len(result.latencies) < load.requests:
         if client.transport.is_closing():
             _, client = await loop.create_connection(Client, *address)
-        word = f"w{number}x{turn}"
+        word = f"w{load.series}{number}x{turn}"
         turn += 1
         request = request_bytes(load, word)
+        before = await spent(client, load.beside) if load.beside else 0.0
         started = time.perf_counter()
         answer = await client.ask(request)
         result.latencies.append(time.perf_counter() - started)
         result.first.append((client.first or time.perf_counter()) - started)
+        if load.beside:
+            inside = await spent(client, load.beside) - before
+            result.beside.append(result.latencies[-1] - inside)
         if not right(answer, word, load.stream):
             result.wrong += 1
     client.transport.close()
+
+
+async def spent(client: Client, line: str) -> float:
+    """The seconds in a line of /metrics; with one client alone they are its own."""
+    answer = await client.ask(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    found = re.search(rb"^%b (\S+)\r?$" % re.escape(line).encode(), answer, re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 async def run(load: Load) -> Result:

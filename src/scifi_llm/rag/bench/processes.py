@@ -18,7 +18,8 @@ from typing import Any
 from ...console import log_test
 from ...errors import ToolkitError
 from ...openai_api import fetch
-from ...paths import REPO, venvs_dir
+from ...paths import REPO, model_cache, venvs_dir
+from ...settings import setting
 
 LITELLM = "1.106.2"
 # It asks for a key of 16 characters or more otherwise, and a check of it would be counted.
@@ -37,17 +38,19 @@ def free_port() -> int:
 
 @contextmanager
 def server(
-    name: str, command: list[str], ready: str, log: Path, core: int, env: Mapping[str, str]
+    name: str, command: list[str], ready: str, log: Path, core: int | None, env: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process on one core, from the moment when `ready` answers with 200 until it is ended.
+    """A process, from the moment when `ready` answers with 200 until it is ended.
 
+    It has the core to itself, or all of them where that is None.
     Raises ToolkitError where it ends or does not answer.
     """
     environment = {**os.environ, "PYTHONPATH": str(REPO / "src"), **env}
     with log.open("wb") as out:
         made = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:
-        os.sched_setaffinity(made.pid, {CORES[core % len(CORES)]})
+        if core is not None:
+            os.sched_setaffinity(made.pid, {CORES[core % len(CORES)]})
         until = time.monotonic() + START_SECONDS
         while fetch(ready, 2) is None:
             if made.poll() is not None or time.monotonic() > until:
@@ -64,8 +67,10 @@ def server(
 
 
 def upstream_command(port: int) -> list[str]:
-    """The mock upstream."""
-    return [sys.executable, "-m", "scifi_llm.rag.bench.upstream", str(port)]
+    """The mock upstream, with the tokenizer of the bundled model where that is here."""
+    folder = model_cache() / setting("CPU_MODEL")
+    root = [str(folder)] if (folder / "tokenizer.json").exists() else []
+    return [sys.executable, "-m", "scifi_llm.rag.bench.upstream", str(port), *root]
 
 
 def proxy_command(collection: str, port: int, upstream: int) -> list[str]:

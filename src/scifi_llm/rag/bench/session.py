@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,10 +17,11 @@ from ... import machine
 from ...console import Parser, log_ok, log_test, log_warn
 from ...errors import ToolkitError
 from ...openai_api import fetch, served_model, stream_chat
-from ...paths import EXAMPLE_WORLD, REPO, chroma_dir, query_results_dir
+from ...paths import EXAMPLE_WORLD, chroma_dir, query_results_dir
 from ...settings import setting
 from ..index import choose_collection
 from .plot import chart
+from .processes import free_port, proxy_command, server
 from .recorder import recording
 
 PLACEMENTS = ("stable", "tail", "system")
@@ -140,29 +137,16 @@ def stays(bodies: Sequence[bytes]) -> bool:
 
 
 @contextmanager
-def proxy(collection: str, placement: str, upstream: str, folder: Path) -> Iterator[str]:
+def proxy(collection: str, placement: str, upstream: int, folder: Path) -> Iterator[str]:
     """The proxy on a free port, over the author's collections and a state of its own."""
-    home = folder / placement
+    home, port = folder / placement, free_port()
     home.mkdir()
     (home / "chroma_db").symlink_to(chroma_dir())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, str(REPO / "RAG" / "serve_rag_proxy.py"), collection]
-    command += ["--port", str(port), "--upstream", upstream]
-    env = {**os.environ, "RAG_HOME": str(home), "RAG_PLACEMENT": placement, "RAG_API_KEY": ""}
-    with (home / "log").open("w") as log:
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
-    try:
-        while fetch(f"{url}/health", 2) is None:
-            if process.poll() is not None:
-                raise ToolkitError(f"The proxy ended: {(home / 'log').read_text()[-500:]}")
-            time.sleep(0.2)
+    env = {"RAG_HOME": str(home), "RAG_PLACEMENT": placement, "RAG_API_KEY": ""}
+    command = proxy_command(collection, port, upstream)
+    with server("The proxy", command, f"{url}/health", home / "log", None, env):
         yield f"{url}/v1"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def measure(options: Any, collection: str) -> dict[str, Any]:
@@ -174,8 +158,8 @@ def measure(options: Any, collection: str) -> dict[str, Any]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for number, placement in enumerate(PLACEMENTS):
             recorder = stack.enter_context(recording(options.upstream))
-            relay = f"http://127.0.0.1:{recorder.port}/v1"
-            url = stack.enter_context(proxy(collection, placement, relay, folder))
+            relay = proxy(collection, placement, recorder.port, folder)
+            url = stack.enter_context(relay)
             # A number of its own in each first message: none reads what another has cached.
             system = SYSTEM.format(number=f"{time.time_ns() // 1000}-{number}")
             first = {"role": "system", "content": system}

@@ -14,14 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ...console import Parser, log_ok, log_test
+from ...console import log_ok, log_test
 from ...errors import ToolkitError
-from ...paths import REPO, chroma_dir, rag_home
-from .. import store
-from ..index import choose_collection
+from ...paths import REPO
 from .judge import SPARE_FILES, Tally, judge, leaks
 from .processes import free_port, metric, proxy_command, server, upstream_command
-from .record import about
+from .record import about, chosen, keep, parser
 from .upstream import CHUNKS
 
 QUESTIONS = ("Who repairs the sounders?", "What is known of the ford?", "Describe the station.")
@@ -29,10 +27,12 @@ QUIET_SECONDS = 30.0
 
 
 async def one(port: int, word: str, chance: random.Random, gap: float, tally: Tally) -> None:
-    """Ask once, and leave early in one case of four."""
+    """Ask once; leave early in one case of four, have the answer torn in one of ten."""
     stream = chance.random() < 0.8
     leaves = chance.random() < 0.25
     text = f"{chance.choice(QUESTIONS)} gap:{gap} {word}"
+    if chance.random() < 0.1:
+        text = f"tear:{chance.randrange(CHUNKS)} {text}"
     body: dict[str, Any] = {"model": "mock", "stream": stream,
                             "messages": [{"role": "user", "content": text}]}  # fmt: skip
     if chance.random() < 0.5:
@@ -157,17 +157,20 @@ async def storm(
 
 
 def run(collection: str, streams: int, seconds: float, seed: int, swap: bool) -> dict[str, Any]:
-    """The whole soak against a proxy of its own."""
+    """The whole soak against a proxy of its own.
+
+    A first period of the same load makes all that is made once: what the second adds is a leak.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder, front, back = Path(scratch), free_port(), free_port()
         url, log = f"http://127.0.0.1:{front}", folder / "proxy.log"
         command = proxy_command(collection, front, back)
         with server("The proxy", command, f"{url}/health", log, 0, {}):
-            warm = storm(front, back, min(streams, 20), min(3.0, seconds / 3), "", seed + 1, log)
-            asyncio.run(warm)
-            before = quiet(url, {"open_files": 1e9})
-            log_test(f"{streams} streams for {seconds:g} s")
             swapped = collection if swap else ""
+            log_test(f"{streams} streams for {seconds:g} s, to fill caches and pools")
+            asyncio.run(storm(front, back, streams, seconds, swapped, seed + 1, log))
+            before = quiet(url, {"open_files": 1e9})
+            log_test(f"The same for {seconds:g} s more")
             tally, kills, swaps = asyncio.run(
                 storm(front, back, streams, seconds, swapped, seed, log)
             )
@@ -190,26 +193,21 @@ def run(collection: str, streams: int, seconds: float, seed: int, swap: bool) ->
 
 def main() -> int:
     """Entry of RAG/benchmarks/soak_proxy.py."""
-    parser = Parser(prog="soak_proxy.py", description="Try the proxy with everything going wrong.")
-    parser.add_argument("--collection", metavar="NAME", help="default: the last one")
-    parser.add_argument("--streams", type=int, default=200, metavar="N", help="at once (200)")
-    parser.add_argument("--seconds", type=float, default=60.0, metavar="N", help="(60)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="who leaves when (1)")
-    parser.add_argument("--no-swap", action="store_true", help="leave the index as it is")
-    parser.add_argument("--out", metavar="FILE", help="JSON (test_results/proxy_soak.json)")
-    options = parser.parse_args()
+    made = parser("soak_proxy.py", "Try the proxy with everything going wrong.", "proxy_soak.json")
+    made.add_argument("--streams", type=int, default=200, metavar="N", help="at once (200)")
+    made.add_argument("--seconds", type=float, default=60.0, metavar="N", help="(60)")
+    made.add_argument("--seed", type=int, default=1, metavar="N", help="who leaves when (1)")
+    made.add_argument("--no-swap", action="store_true", help="leave the index as it is")
+    options = made.parse_args()
     if not 1 <= options.streams <= 1000 or not 1 <= options.seconds <= 3600:
         raise ToolkitError("--streams must be from 1 to 1000, --seconds from 1 to 3600.")
-    collection = choose_collection(options.collection, chroma_dir())
-    store.require(chroma_dir(), collection)
+    collection = chosen(options.collection)
     result = run(collection, options.streams, options.seconds, options.seed, not options.no_swap)
-    out = Path(options.out) if options.out else rag_home() / "test_results" / "proxy_soak.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    keep(result, options.out)
     print(json.dumps({key: result[key] for key in ("answers", "upstream_kills", "index_swaps",
                                                     "before", "after")}))  # fmt: skip
     if result["problems"]:
         raise ToolkitError(f"{len(result['problems'])} problems: {result['problems'][0]}",
-                           f"Read: {out}")  # fmt: skip
-    log_ok(f"No wrong answer, no leak. Written: {out}")
+                           f"Read: {options.out}")  # fmt: skip
+    log_ok(f"No wrong answer, no leak. Written: {options.out}")
     return 0

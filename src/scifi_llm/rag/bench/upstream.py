@@ -1,8 +1,9 @@
-"""A mock of vLLM that costs almost nothing: `python -m scifi_llm.rag.bench.upstream PORT`.
+"""A mock of vLLM that costs almost nothing: `python -m scifi_llm.rag.bench.upstream PORT [FOLDER]`.
 
 Every answer repeats the last word of the newest message, so that a reader can tell whether it got
 its own answer. What a request asks for beside it is in that message too: `… pause:2 die:5 marker`
-waits 2 s and dies after 5 chunks; `fault:html marker` is one of FAULTS.
+waits 2 s and dies after 5 chunks; `tear:5` dies within the chunk that follows them; `fault:html
+marker` is one of FAULTS. Tokens are counted as by the model in FOLDER.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ FAULTS = {
 }
 FAULT = re.compile(r"\bfault:(\w+)")
 HEAD = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-ORDER = re.compile(r"\b(pause|die|gap|chunks):([\d.]+)")
+ORDER = re.compile(r"\b(pause|die|tear|gap|chunks):([\d.]+)")
 
 
 def completion(word: str) -> bytes:
@@ -69,8 +70,8 @@ def framed(data: bytes) -> bytes:
 class Connection(asyncio.Protocol):
     """One client: requests are answered in turn."""
 
-    def __init__(self, open_ones: set[Connection]) -> None:
-        self.open_ones = open_ones
+    def __init__(self, open_ones: set[Connection], root: str = MODEL) -> None:
+        self.open_ones, self.root = open_ones, root
         self.buffer = b""
         self.transport: asyncio.Transport
         self.task: asyncio.Task[None] | None = None
@@ -103,7 +104,7 @@ class Connection(asyncio.Protocol):
     def answer(self, line: bytes, body: bytes) -> None:
         """Send what is asked for."""
         if b" /v1/models " in line:
-            entry = {"id": MODEL, "object": "model", "max_model_len": 1_000_000}
+            entry = {"id": MODEL, "root": self.root, "max_model_len": 1_000_000}
             self.send_whole(json.dumps({"object": "list", "data": [entry]}).encode())
         elif b"/metrics " in line or b"/count " in line:
             self.send_whole(json.dumps({"open": len(self.open_ones)}).encode())
@@ -138,6 +139,10 @@ class Connection(asyncio.Protocol):
             if number == orders.get("die"):
                 self.transport.abort()
                 return
+            if number == orders.get("tear"):
+                self.transport.write(framed(event(word, number)[:-30]))
+                self.transport.close()
+                return
             self.transport.write(framed(event(word, number)))
             await asyncio.sleep(orders.get("gap", 0))
         self.transport.write(framed(b"data: [DONE]\n\n") + b"0\r\n\r\n")
@@ -151,11 +156,11 @@ def newest_text(request: dict[str, Any]) -> str:
     return content if isinstance(content, str) else json.dumps(content)
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, root: str) -> None:
     """Answer on 127.0.0.1:`port` until cancelled."""
     loop = asyncio.get_running_loop()
     open_ones: set[Connection] = set()
-    server = await loop.create_server(lambda: Connection(open_ones), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Connection(open_ones, root), "127.0.0.1", port)
     print("ready", flush=True)
     async with server:
         await server.serve_forever()
@@ -165,7 +170,7 @@ def main() -> None:
     """Entry of `python -m scifi_llm.rag.bench.upstream PORT`."""
     import uvloop
 
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1]), (*sys.argv[2:], MODEL)[0]))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ...console import Parser, keep_stdout_for_data, log_next, log_ok, log_warn, run_main
+from ...console import Parser, keep_stdout_for_data, log_next, log_warn, run_main
 from ...errors import ToolkitError
 from ...openai_api import fetch, sync_client
 from ...paths import REPO, chroma_dir, venvs_dir
@@ -19,6 +18,7 @@ from ...settings import setting
 from .. import store
 from . import entries, json_config, yaml_config
 from .entries import Served
+from .files import read, unusable, write
 
 ASK_SECONDS = 10.0
 
@@ -119,50 +119,6 @@ def mcp_entry(found: Served, windows: bool) -> entries.Entry:
     return {"name": "canon", "command": words[0], "args": words[1:], "env": env}
 
 
-def write(file: Path, old: str, new: str) -> None:
-    """Replace a file whole, with a backup of what was there; an equal file is left alone."""
-    if old == new:
-        log_ok(f"{file} is up to date")
-        return
-    target = file.resolve()  # a link into somebody's dotfiles stays a link
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if old:
-        backup = target.with_name(f"{target.name}.{datetime.now():%Y%m%d-%H%M%S-%f}.backup")
-        backup.write_bytes(target.read_bytes())
-        log_ok(f"What was there is in {backup}")
-    if not new.strip():  # it was ours alone, and an empty file would hide a config.json
-        target.unlink(missing_ok=True)
-        log_ok(f"Removed {file}")
-        return
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        scratch.write_text(new, encoding="utf-8", newline="")
-        # It may hold the proxy's key.
-        scratch.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o600)
-        scratch.replace(target)
-    finally:
-        scratch.unlink(missing_ok=True)
-    log_ok(f"Wrote {file}")
-
-
-def read(file: Path) -> str:
-    """The text of a file, "" where there is none. Raises ToolkitError where it cannot be read."""
-    try:
-        return file.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise _unusable(file, error) from None
-    except UnicodeDecodeError:
-        raise ToolkitError(f"{file} is no UTF-8 text.", "Mend or remove it.") from None
-
-
-def _unusable(file: Path, error: OSError) -> ToolkitError:
-    return ToolkitError(
-        f"{file} cannot be used ({error.strerror}).", "Name another folder: --dir DIR"
-    )
-
-
 def _port() -> str:
     return setting("RAG_PORT")
 
@@ -245,7 +201,7 @@ def main() -> int:
     try:
         write(file, old, new)
     except OSError as error:
-        raise _unusable(file, error) from None
+        raise unusable(file, error) from None
     if options.json and (folder / "config.yaml").exists():
         log_warn(f"Continue reads {folder / 'config.yaml'} and not this file. Run without --json.")
     if not options.remove:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +25,8 @@ from ...console import log_warn
 T = TypeVar("T")
 MAX_RECORDS = 20_000
 MAX_LORE_BYTES = 64_000_000
-IN_MEMORY = 2_000  # records and pieces of lore held in the process itself
+IN_MEMORY = 2_000  # records held in the process itself
+LORE_IN_MEMORY = 500  # pieces of lore, about 20 kB each; the file gives the others again
 PRUNE_EVERY = 500
 OPEN_SECONDS = 5.0  # two proxies that start together make the file one after the other
 BUSY_SECONDS = 0.05  # another proxy writes to the same file for a millisecond
@@ -44,7 +46,7 @@ class Lore:
     keys: tuple[str, ...] = ()
     sources: tuple[dict[str, Any], ...] = ()
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Equal texts have equal ids."""
         return sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -88,11 +90,11 @@ class Memory:
         with self._lock:
             for piece in plan:
                 if piece:
-                    self._keep(self._lore, piece.id, piece)
+                    self._keep(self._lore, piece.id, piece, LORE_IN_MEMORY)
             if self._turns.get(key) == ids:
                 self._turns.move_to_end(key)
                 return
-            self._keep(self._turns, key, ids)
+            self._keep(self._turns, key, ids, IN_MEMORY)
             self._attempt(lambda database: self._write(database, key, ids, plan))
 
     def close(self) -> None:
@@ -107,7 +109,7 @@ class Memory:
             row = self._row("turns", "plan", "key", key)
             if row is None:
                 return None
-            self._keep(self._turns, key, tuple(row.split(",")))
+            self._keep(self._turns, key, tuple(row.split(",")), IN_MEMORY)
         self._turns.move_to_end(key)
         return self._turns[key]
 
@@ -121,15 +123,15 @@ class Memory:
                 piece = Lore(record["text"], tuple(record["keys"]), tuple(record["sources"]))
             except (ValueError, KeyError, TypeError):
                 return None
-            self._keep(self._lore, id_, piece)
+            self._keep(self._lore, id_, piece, LORE_IN_MEMORY)
         self._lore.move_to_end(id_)
         return self._lore[id_]
 
     @staticmethod
-    def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
+    def _keep(kept: OrderedDict[str, T], key: str, value: T, most: int) -> None:
         kept[key] = value
         kept.move_to_end(key)
-        while len(kept) > IN_MEMORY:
+        while len(kept) > most:
             kept.popitem(last=False)
 
     def _row(self, table: str, column: str, by: str, key: str) -> str | None:

@@ -10,11 +10,13 @@ from typing import Any
 
 from ...openai_api import DONE, sse
 from .jsontext import Edits, decode, elements, literal, member, parse, start
+from .window import answer_tokens
 
 MAX_EVENT = 1_000_000  # bytes; what is longer without an end is no event and is let through
 _EVENT_END = re.compile(rb"\r?\n\r?\n")
 _REASON = "finish_reason"
 _ENDS = ("stop", "length")  # an answer that ends in a call of tools takes no footer
+SHORT = 32  # tokens; an answer that may not be longer is a title or a label, not prose
 
 
 def sources_chunk(model: str, sources: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +176,14 @@ async def with_footer(
 
 
 def takes_footer(fields: dict[str, Any]) -> bool:
-    """May text be added to this request's answers? Not where a program is going to parse them."""
+    """May text be added to this request's answers?
+
+    Not where a program is going to parse them, nor to what an editor asks for beside the chat: its
+    titles are asked for with 12 to 16 `max_tokens`.
+    """
+    longest = answer_tokens(fields)
+    if longest is not None and longest <= SHORT:
+        return False
     shape = fields.get("response_format")
     kind = shape.get("type") if isinstance(shape, dict) else None
     structured = any(key.startswith("guided_") for key in fields)

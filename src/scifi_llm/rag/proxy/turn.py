@@ -29,6 +29,7 @@ class Turn:
     canon: Canon = field(default_factory=Canon)
     always: Lore | None = None
     reason: str = ""
+    _told: tuple[Sequence[Passage], Lore | None] | None = None  # passages and the lore of them
 
     @property
     def answering(self) -> bool:
@@ -45,7 +46,10 @@ class Turn:
         """What the newest turn is given."""
         if self.replayed:
             return self.given
-        return lore_of(canon_block(self.canon.passages), self.canon.passages)
+        passages = self.canon.passages
+        if self._told is None or self._told[0] is not passages:
+            self._told = passages, lore_of(canon_block(passages), passages)
+        return self._told[1]
 
 
 def lore_of(text: str, passages: Sequence[Passage]) -> Lore | None:

@@ -126,6 +126,20 @@ def test_the_least_recently_used_is_forgotten(file: Path, monkeypatch: pytest.Mo
     assert len(memory._turns) <= 10
 
 
+def test_the_process_holds_little_lore_and_reads_the_rest_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LORE_IN_MEMORY", 3)
+    memory = Memory(file)
+    told = tuple(Lore(f"lore {n}") for n in range(9))
+    for n in range(9):
+        memory.remember(f"k{n}", told[: n + 1])
+        assert len(memory._lore) <= 3
+    assert memory.recall(["k8"]) == ((None,), False)
+    assert memory.recall([f"k{n}" for n in range(9)]) == (told, True)
+    assert len(memory._lore) <= 3
+
+
 def test_two_proxies_write_at_once(file: Path) -> None:
     ours = [Memory(file), Memory(file)]
 

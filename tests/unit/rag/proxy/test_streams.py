@@ -127,7 +127,14 @@ def test_what_is_no_answer_stays(answer: bytes) -> None:
         ({"guided_regex": "a+"}, False),
         ({"structured_outputs": {"json": {}}}, False),
         ({"logprobs": True}, False),
+        ({"max_tokens": 16}, False),  # Continue's title of a chat; 12 in older versions
+        ({"max_completion_tokens": 32, "max_tokens": 900}, False),
+        ({"max_tokens": 33}, True),
+        ({"max_tokens": None}, True),
+        ({"max_tokens": "16"}, True),
     ],
 )
-def test_answers_for_programs_take_no_footer(fields: dict[str, Any], takes: bool) -> None:
+def test_answers_for_programs_and_titles_take_no_footer(
+    fields: dict[str, Any], takes: bool
+) -> None:
     assert takes_footer(fields) is takes
