@@ -66,7 +66,8 @@ was_called() {
 }
 
 # had LINES: what of vllm's environment steers vLLM.
-had() { same "environment of vllm" "$1" "$(tr '\0' '\n' <"$RECORD/env" | grep -E '^(VLLM_|HF_HUB_OFFLINE)' | sort)"; }
+# How many cores are reserved depends on this machine.
+had() { same "environment of vllm" "$1" "$(tr '\0' '\n' <"$RECORD/env" | grep -E '^(VLLM_|HF_HUB_OFFLINE)' | grep -v RESERVED_CPU | sort)"; }
 
 # option NAME: the word behind an option in vllm's command line, or "none".
 option() {

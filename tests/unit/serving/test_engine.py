@@ -22,7 +22,7 @@ def request(engine: str, path: str = "some/model", context: int = 32768) -> Serv
 
 
 def test_cpu() -> None:
-    command = build_command(request("cpu", "/models/small"), Profile(), "0.32.0")
+    command = build_command(request("cpu", "/models/small"), Profile(), "0.32.0", cores=8)
     assert command.argv == [
         *["vllm", "serve", "/models/small", "--served-model-name", "small"],
         *["--host", "127.0.0.1", "--port", "8000", "--max-num-seqs", "9"],
@@ -34,6 +34,16 @@ def test_cpu() -> None:
         "HF_HUB_OFFLINE": "1",
         "VLLM_CPU_KVCACHE_SPACE": "2",
     }
+
+
+def test_a_small_cpu_computes_on_every_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reserved(cores: int) -> str | None:
+        command = build_command(request("cpu"), Profile(), "0.32.0", cores=cores)
+        return command.env.get("VLLM_CPU_NUM_OF_RESERVED_CPU")
+
+    assert [reserved(cores) for cores in (1, 2, 4, 5, 16)] == ["0", "0", "0", None, None]
+    monkeypatch.setenv("VLLM_CPU_NUM_OF_RESERVED_CPU", "1")  # the author's own choice stays
+    assert reserved(2) is None
 
 
 @pytest.mark.parametrize(
