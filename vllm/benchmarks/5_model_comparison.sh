@@ -51,7 +51,7 @@ if ((${#models[@]} == 0)); then
         models=("$CPU_MODEL" "$CPU_BETTER_MODEL")
     fi
 fi
-twice="$(for model in "${models[@]}"; do basename "$model"; done | sort | uniq -d | head -n 1)"
+twice="$(for model in "${models[@]}"; do basename "$model"; done | awk 'seen[$0]++ == 1')"
 [[ -z $twice ]] || die "Two of the models are called $twice." "Name each model once, and give folders names of their own."
 ! port_taken "$port" || die "Port $port is taken$(port_owner "$port")." "Stop that server with: ./stop_vllm.sh $port (or choose another: --port N)"
 
