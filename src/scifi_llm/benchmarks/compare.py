@@ -38,7 +38,9 @@ Measure = tuple[str, bool, Any]  # name, whether high is good, estimate
 
 def _prose(summary: dict[str, Any]) -> list[Measure]:
     parts = ("overall", "vocabulary", "structure", "creativity")
-    return [(f"prose, {part}", True, summary[part]) for part in parts]
+    # A model that writes nothing that could be scored has no score to rank: that shows here.
+    enough = [("texts with prose enough to score", True, summary["scored"])]
+    return enough + [(f"prose, {part}", True, summary[part]) for part in parts]
 
 
 def _speed(summary: dict[str, Any]) -> list[Measure]:

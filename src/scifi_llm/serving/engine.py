@@ -43,7 +43,7 @@ def build_command(
     vllm: str = "vllm",
     cores: int | None = None,
 ) -> Command:
-    """Environment and argv that start vLLM. Pure but for settings of the environment and `cores`."""
+    """Environment and argv that start vLLM. Pure but for environment and cores."""
     argv = [vllm, "serve", request.model_path, "--served-model-name", request.model]
     argv += ["--host", request.host, "--port", str(request.port)]
     argv += ["--max-num-seqs", str(request.max_seqs), "--max-model-len", str(request.context)]

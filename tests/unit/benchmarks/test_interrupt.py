@@ -47,7 +47,7 @@ from scifi_llm.benchmarks import results
 from scifi_llm.benchmarks.target import Target
 kind, out = sys.argv[2], sys.argv[3]
 summaries = {"throughput": {"rows": []}, "scaling": {"sizes": []}, "coherence": {"stories": {}},
-             "creative": {"tones": {}, **dict.fromkeys(("overall", "vocabulary", "structure", "creativity"),
+             "creative": {"tones": {}, **dict.fromkeys(("scored", "overall", "vocabulary", "structure", "creativity"),
                                                        {"mean": 1, "low": 0, "high": 2})}}
 run = results.start(kind, Target("u", Path(out).name), {}, 1, out, True)
 run.finish(summaries[kind])' "$REPO" "$KIND" "$out"
