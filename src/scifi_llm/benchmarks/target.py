@@ -17,6 +17,7 @@ from ..settings import setting
 
 START = "Start vLLM with: ./serve_vllm.sh (the proxy before it: ./serve_rag_proxy.sh)"
 READ_SECONDS = 1800.0
+GONE = 503  # the proxy's answer where its vLLM does not run
 TIMEOUT = (CONNECT_SECONDS, READ_SECONDS, READ_SECONDS, READ_SECONDS)  # connect read write pool
 
 
@@ -139,13 +140,15 @@ def _object(body: bytes) -> dict[str, Any]:
 def with_start(error: ToolkitError) -> ToolkitError:
     """The error with the command that starts a server, where nothing answered."""
     absent = error.problem.startswith("Nothing answers")
-    return ToolkitError(error.problem, START) if absent else error
+    # The proxy's own message names a command already.
+    return ToolkitError(error.problem.split(" Start ")[0], START) if absent else error
 
 
 def ask(target: Target, messages: list[dict[str, str]], **options: Any) -> Answer:
     """Stream one chat answer and time it.
 
-    An error answer of the server is kept in `error`. Raises ToolkitError where nothing answers.
+    An error answer of the server is kept in `error`. Raises ToolkitError where nothing answers, or
+    where a proxy says that nothing answers behind it.
     """
     body = {
         "model": target.model,
@@ -160,6 +163,8 @@ def ask(target: Target, messages: list[dict[str, str]], **options: Any) -> Answe
             sync_client(target.base_url, target.api_key) as client,
             client.stream("POST", "chat/completions", json=body, timeout=TIMEOUT) as response,
         ):
+            if response.status_code == GONE:
+                raise ToolkitError(error_message(response.read()))
             if response.status_code != 200:
                 answer.error = f"HTTP {response.status_code}: {error_message(response.read())}"
             else:

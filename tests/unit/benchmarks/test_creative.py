@@ -75,6 +75,23 @@ def test_a_run_cut_short_goes_on(serving: Any, benchmark_run: Any, tmp_path: Pat
     assert again["complete"] is True
 
 
+def test_a_server_that_goes_away_ends_the_run(
+    serving: Any, benchmark_run: Any, tmp_path: Path, capsys: Any
+) -> None:
+    gone = "Nothing answers at http://127.0.0.1:8000/v1. Start vLLM with: ./serve_vllm.sh"
+    answers = [(PAGE, "stop"), ("The engine died.", "error"), (gone, "gone"), *[(PAGE, "stop")] * 2]
+    with serving(lambda body: answers.pop(0)) as (url, seen):
+        words = ("--quick", "--base-url", url)
+        assert benchmark_run(creative, *words)[0] == 1
+        err = capsys.readouterr().err
+        assert "[ERROR] Nothing answers at http://127.0.0.1:8000/v1. Start vLLM with:" in err
+        assert err.count("Start vLLM") == 1
+        status, data = benchmark_run(creative, *words)
+    assert (status, len(seen)) == (0, 5)  # what failed is asked again
+    assert (data["complete"], data["summary"]["errors"]) == (True, 0)
+    assert len(list((tmp_path / "out").glob("*.json"))) == 1
+
+
 def test_nothing_answers(benchmark_run: Any, free_port: int, capsys: Any) -> None:
     status, _ = benchmark_run(creative, "--base-url", f"http://127.0.0.1:{free_port}")
     assert status == 1
