@@ -38,7 +38,7 @@ HOMES = {
     "rich": {"serving/monitor/view.py"},
     "sentence_transformers": {"rag/backends.py", "rag/reranking.py"},
     "starlette": {"rag/proxy/app.py"},
-    "tokenizers": {"finetuning/", "rag/tokenizer.py", "rag/tokens.py"},
+    "tokenizers": {"rag/tokenizer.py", "tokens.py"},
     "torch": {"finetuning/", "rag/backends.py", "serving/models.py"},
     "transformers": {"finetuning/", "rag/backends.py", "serving/models.py"},
     "trl": {"finetuning/"},

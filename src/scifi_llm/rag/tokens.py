@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from .. import hub
+from ..tokens import counter_of
 
 TokenCounter = Callable[[str], int]
 # An estimate for English prose: SmolLM2, Llama 3 and Qwen 2.5 take 4.2 to 4.6 characters a token
@@ -27,19 +28,7 @@ def counter(model: str) -> TokenCounter:
     never asked. `is_exact` tells which it is.
     """
     folder = Path(model) if Path(model).is_dir() else Path(hub.cached(model) or "/nonexistent")
-    file = folder / "tokenizer.json"
-    if not file.is_file():
-        return estimate
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception:  # noqa: BLE001 - tokenizers raises plain Exception for a file it cannot read
-        return estimate
-    # A tokenizer.json may carry the training's truncation, which would make long text look short.
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
+    return counter_of(folder) or estimate
 
 
 def is_exact(count: TokenCounter) -> bool:
