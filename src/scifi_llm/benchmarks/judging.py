@@ -9,8 +9,9 @@ from typing import Any
 
 from ..console import log_ok, log_test
 from ..errors import ToolkitError
+from ..openai_api.server import http_url
 from . import judge, results
-from .target import Target, ask, connect, http_url
+from .target import Target, ask, connect
 from .tones import TESTS
 
 PROGRAM = "3_creative_quality.py"

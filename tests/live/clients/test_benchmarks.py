@@ -235,15 +235,17 @@ def test_a_judge_compares_both(compared: Comparison, stack: Any) -> None:
 
 def test_what_the_proxys_canon_changes(stack: Any, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{stack.rag_port}/v1"
-    words = ("--quick", "--chapters", "1", "--base-url", url, "--out", str(tmp_path))
+    facts = tmp_path / "facts.yaml"
+    facts.write_text("- {subject: Elena Ruhl, attribute: age, value: 34}\n")
+    words = ("--quick", "--chapters", "1", "--facts", str(facts), "--base-url", url, "--out",
+             str(tmp_path))  # fmt: skip
     said = stack.must("vllm/benchmarks/4_long_context_coherence.py", *words)
     (file,) = tmp_path.glob("coherence_*.json")
     data = json.loads(file.read_text("utf-8"))
     jsonschema.validate(data, SCHEMA)
     assert data["summary"]["stories"].keys() == {"canon", "no canon"}
     effect = data["summary"]["canon_effect"]
-    assert effect["n"] == 4
-    assert effect["low"] <= effect["mean"] <= effect["high"]
+    assert effect["n"] == 2
     assert f"Canon changes recall by {effect['mean']:+.2f}" in said
     read = {
         (item["story"], item["fact"], item["depth"]): item["prompt_tokens"]
