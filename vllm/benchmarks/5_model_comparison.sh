@@ -11,11 +11,12 @@
 #   --fresh  do not go on with a comparison that was cut short
 #
 # Starts each server, waits for it, measures, and stops it, also after a failure or Ctrl+C. A model
-# that does not start is left out (status 2). The same command goes on after an interruption. Ranks
+# that does not start is left out (status 2). The same command goes on after an interruption and
+# measures only what is missing. Models of one name cannot be told apart: they are refused. Ranks
 # only where intervals do not overlap; one report.html side by side.
 # Environment: ENGINE=auto|cuda|cpu, VLLM_PORT=, VENVS_DIR=
 # Example: vllm/benchmarks/5_model_comparison.sh Qwen/Qwen2.5-7B-Instruct ~/models/my-model
-# Takes about 40 minutes a model on a GPU; --quick about 4 minutes a model on a CPU.
+# Takes about 40 minutes a model on a GPU; --quick about 2 minutes a model on a CPU.
 # Next: docs/SCIENCE_FICTION_WRITING_GUIDE.md
 set -euo pipefail
 # shellcheck source=../../lib/common.sh

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scifi_llm.finetuning import canaries
+from scifi_llm.finetuning.bench import ratios
 from scifi_llm.finetuning.copies import Corpus
 from scifi_llm.finetuning.delta import Delta, centroid, distance, left_out_distances, slices
 from scifi_llm.finetuning.report import html
@@ -218,3 +219,11 @@ def test_the_report_is_whole_and_escapes_texts() -> None:
     assert page.count("Which is which?") == 3
     assert "src=" not in page
     assert "href=" not in page
+
+
+def test_speed_is_compared_pair_by_pair() -> None:
+    found = {
+        "ours": [{"x": 10.0}, {"x": 30.0}, {"x": 12.0}],
+        "plain": [{"x": 10.0}, {"x": 20.0}, {"x": 10.0}],
+    }
+    assert ratios(found, "x") == {"median": 1.2, "low": 1.0, "high": 1.5}
