@@ -26,6 +26,7 @@ from .ledger import check_folder, read_records
 
 SIDES = ("ours", "plain")
 COMPARED = {
+    "steps_a_second": "steps/s",
     "tokens_a_second": "tokens/s",
     "tokens_a_cpu_second": "tokens a CPU second",
     "peak_gib": "peak memory",
@@ -108,6 +109,7 @@ def measure(side: str, config: Config, data: Path, out: Path) -> dict[str, float
     trainer.train()
     (start, cpu, before), (end, cpu_end, after) = marks[WARM - 1], marks[-1]
     return {
+        "steps_a_second": (len(marks) - WARM) / (end - start),
         "tokens_a_second": (after - before) / (end - start),
         "tokens_a_cpu_second": (after - before) / (cpu_end - cpu),
         "tokens": after,
