@@ -80,14 +80,14 @@ serving=no
 # clean_up: whatever happened, no server of ours is left; a second Ctrl+C does not stop the stopping.
 clean_up() {
     local status=$?
-    trap '' INT TERM
+    trap '' INT TERM HUP
     trap - EXIT
     [[ $serving == no ]] || "$REPO/stop_vllm.sh" "$port" --force || true
     exit "$status"
 }
 # interrupted: end the step that runs, with all its processes, as Ctrl+C would; after 15 s by force.
 interrupted() {
-    trap '' INT TERM
+    trap '' INT TERM HUP
     [[ -z $step ]] || end_step 2>/dev/null
     log_warn "Interrupted. What was finished is kept in $run; the same command goes on from there."
     exit 130
@@ -102,7 +102,7 @@ end_step() {
     kill -KILL -- "-$step" || true
 }
 trap clean_up EXIT
-trap interrupted INT TERM
+trap interrupted INT TERM HUP
 
 step=""
 # run_step COMMAND…: in a process group of its own (-m), so that a signal reaches it whether Ctrl+C
