@@ -3,10 +3,10 @@
 
 Reads     a variant and what 1_prepare_data.py wrote
 Needs     ~/.venvs/finetune (found by itself; made by fine-tuning/scripts/0_create_venv.sh)
-Does      runs both with the same settings, in processes of their own, in turn; the first two steps
-          are not timed
+Does      runs both with the same settings, in processes of their own, in changing order; the first
+          two steps are not timed; compares pair by pair: median, lowest and highest
 Writes    fine-tuning/benchmarks/results/training_speed_CONFIG.json
-Takes     about 4 minutes with smoke_cpu on 2 cores
+Takes     about 10 minutes with smoke_cpu on 2 cores
 Run       ./1_training_speed.py --config smoke_cpu --data ../data/processed
 """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from scifi_llm.paths import model_cache
 
 REPO = Path(__file__).resolve().parents[2]
 MODEL = "SmolLM2-135M-Instruct"
@@ -20,6 +24,33 @@ def port() -> int:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]
         return number
+
+
+@pytest.fixture(scope="session")
+def shallow(tmp_path_factory: pytest.TempPathFactory, layers: int = 5) -> Path:
+    """A second real model, made in a second: 5 of the bundled one's 30 layers, which write nonsense
+    fast. The tensors' bytes are copied as they are."""
+    source, folder = model_cache() / MODEL, tmp_path_factory.mktemp("models") / "Shallow"
+    folder.mkdir()
+    for file in source.iterdir():
+        if file.suffix != ".safetensors":
+            shutil.copy(file, folder)
+    config = json.loads((source / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": layers}))
+    raw = (source / "model.safetensors").read_bytes()
+    start = 8 + int.from_bytes(raw[:8], "little")
+    header, body = {}, bytearray()
+    for name, entry in json.loads(raw[8:start]).items():
+        parts = name.split(".layers.")
+        if name == "__metadata__" or (len(parts) > 1 and int(parts[1].split(".")[0]) >= layers):
+            continue
+        low, high = (start + offset for offset in entry["data_offsets"])
+        header[name] = {**entry, "data_offsets": [len(body), len(body) + high - low]}
+        body += raw[low:high]
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)
+    (folder / "model.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + body)
+    return folder
 
 
 @dataclass

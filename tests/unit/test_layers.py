@@ -38,7 +38,7 @@ HOMES = {
     "rich": {"serving/monitor/view.py"},
     "sentence_transformers": {"rag/backends/", "rag/reranking.py"},
     "starlette": {"rag/proxy/app.py"},
-    "tokenizers": {"finetuning/", "rag/tokenizer.py", "rag/tokens.py"},
+    "tokenizers": {"rag/tokenizer.py", "tokens.py"},
     "torch": {"finetuning/", "rag/backends/", "serving/models.py"},
     "transformers": {"finetuning/", "rag/backends/", "serving/models.py"},
     "trl": {"finetuning/"},

@@ -11,11 +11,12 @@
 #   --fresh  do not go on with a comparison that was cut short
 #
 # Starts each server, waits for it, measures, and stops it, also after a failure or Ctrl+C. A model
-# that does not start is left out (status 2). The same command goes on after an interruption. Ranks
+# that does not start is left out (status 2). The same command goes on after an interruption and
+# measures only what is missing. Models of one name cannot be told apart: they are refused. Ranks
 # only where intervals do not overlap; one report.html side by side.
 # Environment: ENGINE=auto|cuda|cpu, VLLM_PORT=, VENVS_DIR=
 # Example: vllm/benchmarks/5_model_comparison.sh Qwen/Qwen2.5-7B-Instruct ~/models/my-model
-# Takes about 40 minutes a model on a GPU; --quick about 4 minutes a model on a CPU.
+# Takes about 40 minutes a model on a GPU; --quick about 2 minutes a model on a CPU.
 # Next: docs/SCIENCE_FICTION_WRITING_GUIDE.md
 set -euo pipefail
 # shellcheck source=../../lib/common.sh
@@ -51,6 +52,8 @@ if ((${#models[@]} == 0)); then
         models=("$CPU_MODEL" "$CPU_BETTER_MODEL")
     fi
 fi
+twice="$(for model in "${models[@]}"; do basename "$model"; done | awk 'seen[$0]++ == 1')"
+[[ -z $twice ]] || die "Two of the models are called $twice." "Name each model once, and give folders names of their own."
 ! port_taken "$port" || die "Port $port is taken$(port_owner "$port")." "Stop that server with: ./stop_vllm.sh $port (or choose another: --port N)"
 
 # folder_of_run: the newest comparison of the same models that was cut short, else a new folder.
@@ -74,40 +77,72 @@ else
 fi
 
 serving=no
-# clean_up: whatever happened, no server of ours is left.
+# clean_up: whatever happened, no server of ours is left; a second Ctrl+C does not stop the stopping.
 clean_up() {
     local status=$?
-    trap - EXIT INT TERM
+    trap '' INT TERM HUP
+    trap - EXIT
     [[ $serving == no ]] || "$REPO/stop_vllm.sh" "$port" --force || true
     exit "$status"
 }
+# interrupted: end the step that runs, with all its processes, as Ctrl+C would; after 15 s by force.
+interrupted() {
+    trap '' INT TERM HUP
+    [[ -z $step ]] || end_step 2>/dev/null
+    log_warn "Interrupted. What was finished is kept in $run; the same command goes on from there."
+    exit 130
+}
+end_step() {
+    local _
+    kill -INT -- "-$step" || return 0
+    for _ in {1..150}; do
+        kill -0 -- "-$step" || return 0
+        sleep 0.1
+    done
+    kill -KILL -- "-$step" || true
+}
 trap clean_up EXIT
-trap 'log_warn "Interrupted. What was finished is kept in $run; the same command goes on from there."; exit 130' INT TERM
+trap interrupted INT TERM HUP
 
-# measure FOLDER: benchmarks 1 to 4 of the model that is served.
+step=""
+# run_step COMMAND…: in a process group of its own (-m), so that a signal reaches it whether Ctrl+C
+# comes from the terminal or to this script alone. bash heeds it at once while it waits.
+run_step() {
+    local status=0
+    set -m
+    "$@" </dev/null &
+    step=$!
+    set +m
+    wait "$step" || status=$?
+    step=""
+    return "$status"
+}
+
+# measure FOLDER SCRIPT…: these benchmarks of the served model.
 measure() {
-    local common=(--base-url "http://127.0.0.1:$port/v1" --out "$1" "${quick[@]}")
-    "$REPO/vllm/benchmarks/1_throughput.sh" "${common[@]}" &&
-        "$REPO/vllm/benchmarks/2_context_scaling.py" "${common[@]}" &&
-        "$REPO/vllm/benchmarks/3_creative_quality.py" "${common[@]}" &&
-        "$REPO/vllm/benchmarks/4_long_context_coherence.py" "${common[@]}"
+    local part
+    for part in "${@:2}"; do
+        run_step "$REPO/vllm/benchmarks/$part" --base-url "http://127.0.0.1:$port/v1" --out "$1" "${quick[@]}" || return
+    done
 }
 
 failed=() number=0
+export IN_QUICKSTART=yes # the steps name no next one
 for model in "${models[@]}"; do
     number=$((number + 1))
     folder="$run/$number-$(basename "$model" | tr -c 'A-Za-z0-9.\n' '-')"
-    if "$python" -m scifi_llm.benchmarks.compare --done "$folder" 2>/dev/null; then
+    mkdir -p "$folder"
+    missing="$("$python" -m scifi_llm.benchmarks.compare --missing "$folder")"
+    if [[ -z $missing ]]; then
         log_ok "$model is measured already"
         continue
     fi
     log_test "Model $number of ${#models[@]}: $model"
-    mkdir -p "$folder"
     serving=yes
-    if ! "$REPO/serve_vllm.sh" "$model" "$port" --detach; then
+    if ! run_step "$REPO/serve_vllm.sh" "$model" "$port" --detach; then
         failed+=("$model")
         log_warn "$model could not be served; going on without it."
-    elif ! IN_QUICKSTART=yes measure "$folder"; then
+    elif mapfile -t parts <<<"$missing" && ! measure "$folder" "${parts[@]}"; then
         failed+=("$model")
         log_warn "$model was not measured to the end; going on without the rest."
     fi
@@ -120,4 +155,4 @@ if ((${#failed[@]})); then
     exit 2
 fi
 touch "$run/.done"
-log_next "docs/SCIENCE_FICTION_WRITING_GUIDE.md"
+IN_QUICKSTART="" log_next "docs/SCIENCE_FICTION_WRITING_GUIDE.md"

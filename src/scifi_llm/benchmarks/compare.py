@@ -1,7 +1,7 @@
 """Results of several models side by side; ranked only where their intervals do not overlap.
 
 `vllm/benchmarks/5_model_comparison.sh` runs it: `python -m scifi_llm.benchmarks.compare DIR`, and
-`… compare --done DIR MODEL` to ask whether a model's four results are there.
+`… compare --missing DIR` to ask which benchmarks a model's folder lacks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from .results import Run
 from .statistics import ranks
 from .target import Target
 
-PARTS = ("throughput", "scaling", "creative", "coherence")
+PARTS = {
+    "throughput": "1_throughput.sh", "scaling": "2_context_scaling.py",
+    "creative": "3_creative_quality.py", "coherence": "4_long_context_coherence.py",
+}  # fmt: skip
 
 
 def of_folder(folder: Path) -> dict[str, dict[str, Any]]:
@@ -35,7 +38,9 @@ Measure = tuple[str, bool, Any]  # name, whether high is good, estimate
 
 def _prose(summary: dict[str, Any]) -> list[Measure]:
     parts = ("overall", "vocabulary", "structure", "creativity")
-    return [(f"prose, {part}", True, summary[part]) for part in parts]
+    # A model that writes nothing that could be scored has no score to rank: that shows here.
+    enough = [("texts with prose enough to score", True, summary["scored"])]
+    return enough + [(f"prose, {part}", True, summary[part]) for part in parts]
 
 
 def _speed(summary: dict[str, Any]) -> list[Measure]:
@@ -128,13 +133,15 @@ def main() -> int:
     parser = Parser(prog="compare", description="Compare the results of several models.")
     parser.add_argument("folder", metavar="DIR")
     parser.add_argument(
-        "--done", action="store_true", help="exit 0 where DIR holds all four results"
+        "--missing", action="store_true", help="print the scripts whose results DIR lacks"
     )
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     folder = Path(options.folder)
-    if options.done:
-        return 0 if set(of_folder(folder)) == set(PARTS) else 1
+    if options.missing:
+        there = of_folder(folder)
+        print("\n".join(script for kind, script in PARTS.items() if kind not in there))
+        return 0
     run = compare(folder, options.quick)
     show(run)
     file = report.write(folder)

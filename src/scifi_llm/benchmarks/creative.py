@@ -6,23 +6,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..console import log_ok, log_test, log_warn
-from ..errors import ToolkitError
 from ..prose import score as prose
-from . import judge, results, score_files
+from . import judging, results, score_files
 from .statistics import bootstrap
-from .target import Answer, Target, arguments, ask, connect, http_url
+from .target import Answer, Target, arguments, ask, connect
 from .tones import DEFAULT_TONE, SYSTEM_PROMPTS, TESTS, TONE_CONFIGS, messages
 
 PROGRAM = "3_creative_quality.py"
 TARGET_RATE = 0.8  # of answers that the model itself ends
 WORDS, REPEATS = 600, 3
-QUICK_WORDS, QUICK_REPEATS, QUICK_TOKENS = 100, 1, 150
+QUICK_WORDS, QUICK_REPEATS, QUICK_TOKENS, QUICK_TESTS = 100, 1, 150, 3
 TOKENS_PER_WORD = 2.0  # with room: English takes about 1.35
 EPILOG = f"""\
 tones: {", ".join(TONE_CONFIGS)} (default: {DEFAULT_TONE})
@@ -83,6 +82,7 @@ def _summary(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "length": ends.count("length"),
         "errors": ends.count("error"),
         "too_short": sum(not item["scores"] and not item["error"] for item in items),
+        "scored": bootstrap([float(bool(i["scores"])) for i in items if not i["error"]]),
         **{part: bootstrap([s[part] for s in scored]) for part in score_files.PARTS},
         "diagnostics": _diagnostics(scored),
     }
@@ -96,31 +96,6 @@ def _diagnostics(scored: Sequence[dict[str, Any]]) -> dict[str, Any]:
         share = round(sum(inside) / len(inside), 3) if inside else None
         found[name] = {**bootstrap(values), "inside_human_range": share}
     return found
-
-
-def judged(
-    items: Sequence[dict[str, Any]],
-    others: Sequence[dict[str, Any]],
-    answer: Callable[[list[dict[str, str]]], str],
-) -> dict[str, Any]:
-    """The judge's verdicts on texts of the same tone, test and seed of two results."""
-    by_key = {item["key"]: item for item in others if item["text"].strip()}
-    pairs = [(i, by_key[i["key"]]) for i in items if i["key"] in by_key and i["text"].strip()]
-    verdicts = [judge.verdict(TESTS[a["test"]], a["text"], b["text"], answer) for a, b in pairs]
-    return judge.tally(verdicts)
-
-
-def opponent(place: Path, model: str, named: str | None) -> tuple[Path, list[dict[str, Any]]]:
-    """The result to be judged against: the one named, else the newest of another model."""
-    files = [Path(named)] if named else sorted(place.glob("creative_*.json"), reverse=True)
-    for file in files:
-        data = results.load(file)
-        if data and data["benchmark"] == "creative" and (named or data["model"] != model):
-            return file, data["items"]
-    raise ToolkitError(
-        f"{named or place} holds no result of another model to judge against.",
-        f"Run {PROGRAM} with another model first, or name a result: --against FILE",
-    )
 
 
 def report(summary: dict[str, Any]) -> None:
@@ -157,6 +132,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--json", metavar="OUT", help="with --score: a list of objects; - for stdout")
     made.add_argument("--baseline", metavar="DIR", help="with --score: the author's own pages")
     made.add_argument("--judge", nargs=2, metavar=("URL", "MODEL"), help="pairwise, both orders")
+    made.add_argument("--of", metavar="FILE", help="with --judge: judge this result, write nothing")
     made.add_argument("--against", metavar="FILE", help="with --judge: result of another model")
     return made
 
@@ -170,6 +146,11 @@ def main() -> int:
     for name in ("json", "baseline"):
         if getattr(options, name):
             parser().error(f"--{name} goes with --score")
+    if (options.of or options.against) and not options.judge:
+        parser().error("--of and --against go with --judge")
+    if options.of:
+        judging.add(judging.finished(Path(options.of)), options.judge, options.against)
+        return 0
     repeats = options.repeats or (QUICK_REPEATS if options.quick else REPEATS)
     words = options.words or (QUICK_WORDS if options.quick else WORDS)
     if repeats < 1 or words < prose.MIN_WORDS:
@@ -178,7 +159,7 @@ def main() -> int:
     run = measure(target, options, [*TONE_CONFIGS] if options.all else [tone], repeats, words)
     report(run.data["summary"])
     if options.judge:
-        add_judge(run, options.judge, options.against)
+        judging.add(run, options.judge, options.against)
     return 0
 
 
@@ -187,12 +168,13 @@ def measure(
 ) -> results.Run:
     """Write and score all texts, in a run that can be cut short and gone on with."""
     tokens = QUICK_TOKENS if options.quick else int(words * TOKENS_PER_WORD) + 200
+    tests = dict(list(TESTS.items())[:QUICK_TESTS]) if options.quick else TESTS
     if target.context:
         tokens = max(64, min(tokens, target.context - 400))
     parameters = {
         "tones": {tone: TONE_CONFIGS[tone] for tone in tones},
         "system_prompts": {tone: SYSTEM_PROMPTS[tone] for tone in tones},
-        "tests": TESTS,
+        "tests": tests,
         "repeats": repeats,
         "words": words,
         "max_tokens": tokens,
@@ -200,33 +182,12 @@ def measure(
         "proxy": target.proxy,
     }
     run = results.start("creative", target, parameters, options.seed, options.out, options.fresh)
-    log_test(f"{len(tones) * len(TESTS) * repeats} texts of {target.model} at {target.base_url}")
+    log_test(f"{len(tones) * len(tests) * repeats} texts of {target.model} at {target.base_url}")
     work = [
         (f"{tone}/{test}/{n}", partial(one, target, tone, test, options.seed + n, words, tokens))
         for n in range(repeats)
         for tone in tones
-        for test in TESTS
+        for test in tests
     ]
     results.work_through(run, work, "Writing", summarize)
     return run
-
-
-def add_judge(run: results.Run, named: Sequence[str], against: str | None) -> None:
-    """Let another model compare the run's texts with another result; kept in the summary."""
-    file, others = opponent(run.file.parent, run.data["model"], against)
-    try:
-        url = http_url(named[0])
-    except argparse.ArgumentTypeError as error:
-        raise ToolkitError(f"--judge: {error}.", f"See: {PROGRAM} --help") from None
-    referee = connect(url, named[1])
-    log_test(f"{referee.model} compares with {file.name}, each pair in both orders")
-    made = judged(
-        run.items, others, lambda chat: ask(referee, chat, max_tokens=5, temperature=0).text
-    )
-    made = {"model": referee.model, "against": file.name, **made}
-    run.finish({**run.data["summary"], "judge": made})
-    log_ok(
-        f"Judge: {made['won']} won, {made['lost']} lost, {made['tied_or_turned']} tied or turned "
-        f"with the order. Judges of this kind agree with people in "
-        f"{made['agreement_with_people']:.0%} of pairs at best."
-    )

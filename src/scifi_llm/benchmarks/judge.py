@@ -21,7 +21,7 @@ INSTRUCTION = (
     "character, originality and how far the task was met; length is no merit. Answer with one "
     "letter alone: A or B.\n\nTask: {task}\n\nA:\n{a}\n\nB:\n{b}\n\nThe better one is:"
 )
-Verdict = Literal["first", "second", "tie"]
+Verdict = Literal["first", "second", "tie", "unclear"]
 
 
 def prompt(task: str, a: str, b: str) -> list[dict[str, str]]:
@@ -38,22 +38,24 @@ def letter(answer: str) -> str:
 def verdict(
     task: str, first: str, second: str, answer: Callable[[list[dict[str, str]]], str]
 ) -> Verdict:
-    """Who wins, asked in both orders; a tie where the two answers do not name the same text."""
+    """Who wins, asked in both orders: a tie where the two answers do not name the same text,
+    unclear where one of them names none."""
     one = letter(answer(prompt(task, first, second)))
     two = letter(answer(prompt(task, second, first)))
-    if (one, two) == ("A", "B"):
-        return "first"
-    return "second" if (one, two) == ("B", "A") else "tie"
+    if not one or not two:
+        return "unclear"
+    return "tie" if one == two else "first" if one == "A" else "second"
 
 
 def tally(verdicts: list[Verdict]) -> dict[str, Any]:
-    """Wins, ties and the share that did not turn with the order."""
-    steady = sum(v != "tie" for v in verdicts)
+    """Wins, ties, answers without a verdict, and the share that did not turn with the order."""
+    steady = sum(v in ("first", "second") for v in verdicts)
     return {
         "pairs": len(verdicts),
         "won": verdicts.count("first"),
         "lost": verdicts.count("second"),
         "tied_or_turned": verdicts.count("tie"),
+        "unclear": verdicts.count("unclear"),
         "steady": round(steady / len(verdicts), 3) if verdicts else None,
         **AGREEMENT,
     }

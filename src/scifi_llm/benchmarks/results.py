@@ -120,7 +120,10 @@ def _unfinished(place: Path, kind: str, same: dict[str, Any]) -> Run | None:
     for file in sorted(place.glob(f"{kind}_*.json"), reverse=True):
         data = load(file)
         if data and not data["complete"] and all(data[key] == same[key] for key in same):
-            return Run(file, {k: v for k, v in data.items() if k != "items"}, data["items"])
+            items = data["items"]
+            while items and items[-1].get("error"):  # the server went away: ask again
+                items.pop()
+            return Run(file, {k: v for k, v in data.items() if k != "items"}, items)
     return None
 
 

@@ -81,6 +81,10 @@ def own_plants(facts: list[Fact]) -> list[Plant]:
     ]
 
 
+def _request(number: int) -> str:
+    return f"Write chapter {number}: {OUTLINE[(number - 1) % len(OUTLINE)]}."
+
+
 def chapter_messages(
     number: int, written: list[str], planted: list[str], words: int, keep_words: int
 ) -> list[dict[str, str]]:
@@ -88,9 +92,8 @@ def chapter_messages(
 
     Only the last `keep_words` words of the story are sent where the window is smaller.
     """
-    topic = OUTLINE[(number - 1) % len(OUTLINE)]
     facts = f" Establish in passing: {' '.join(planted)}" if planted else ""
-    ask = f"Write chapter {number}: {topic}.{facts} About {words} words."
+    ask = f"{_request(number)}{facts} About {words} words."
     turns = [{"role": "system", "content": SYSTEM}]
     kept: list[int] = []
     total = 0
@@ -100,9 +103,8 @@ def chapter_messages(
             break
         kept.insert(0, i)
     for i in kept:
-        topic_i = OUTLINE[i % len(OUTLINE)]
         turns += [
-            {"role": "user", "content": f"Write chapter {i + 1}: {topic_i}."},
+            {"role": "user", "content": _request(i + 1)},
             {"role": "assistant", "content": written[i]},
         ]
     return [*turns, {"role": "user", "content": ask}]

@@ -21,7 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..console import log_ok, log_test, run_main
+from ..console import log_next, log_test, run_main
 from ..errors import ToolkitError
 from ..openai_api import sync_client
 from . import results
@@ -219,7 +219,7 @@ def main() -> int:
                 work.append((f"{name}/{level}/{n}", do))
     results.work_through(run, work, "Benchmarks", summarize)
     report(run.data["summary"])
-    log_ok("Next: vllm/benchmarks/2_context_scaling.py")
+    log_next("vllm/benchmarks/2_context_scaling.py")
     return 0
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..console import Parser
 from ..errors import ToolkitError
 from .bases import Shape, find_base, read_config, shape_of
 
@@ -28,6 +29,22 @@ class Adapter:
     def dtype(self) -> str:
         """What it was computed in."""
         return str(self.run.get("config", {}).get("dtype", "float32"))
+
+
+def adapter_parser(program: str, purpose: str) -> Parser:
+    """A parser with the options of every script that takes an adapter."""
+    example = f"example: ./{program} --adapter ../checkpoints/smoke_cpu"
+    parser = Parser(prog=program, description=purpose, epilog=example)
+    parser.add_argument(
+        "--adapter", type=Path, required=True, metavar="DIR", help="what 2_train.py wrote"
+    )
+    parser.add_argument(
+        "--base",
+        default="",
+        metavar="MODEL",
+        help="the base, where the adapter does not name it",
+    )
+    return parser
 
 
 def read_adapter(folder: Path, base: str = "") -> Adapter:

@@ -25,6 +25,12 @@ from .config import Config, find_config, load
 from .ledger import check_folder, read_records
 
 SIDES = ("ours", "plain")
+COMPARED = {
+    "steps_a_second": "steps/s",
+    "tokens_a_second": "tokens/s",
+    "tokens_a_cpu_second": "tokens a CPU second",
+    "peak_gib": "peak memory",
+}
 WARM = 2  # steps that are not timed: memory is fetched and kernels are chosen in them
 
 
@@ -41,7 +47,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     data = REPO / "fine-tuning" / "data" / "processed"
     add("--data", type=Path, default=data, metavar="DIR", help="what 1_prepare_data.py wrote")
     add("--steps", type=int, default=12, metavar="N", help=f"timed steps after {WARM} others (12)")
-    add("--repeats", type=int, default=2, metavar="N", help="runs of each, in turn (2)")
+    add("--repeats", type=int, default=3, metavar="N", help="runs of each, in turn (3)")
     add("--out", type=Path, metavar="FILE", help="JSON (fine-tuning/benchmarks/results/…)")
     add("--side", choices=SIDES, help=argparse.SUPPRESS)
     return parser.parse_args(words)
@@ -103,6 +109,7 @@ def measure(side: str, config: Config, data: Path, out: Path) -> dict[str, float
     trainer.train()
     (start, cpu, before), (end, cpu_end, after) = marks[WARM - 1], marks[-1]
     return {
+        "steps_a_second": (len(marks) - WARM) / (end - start),
         "tokens_a_second": (after - before) / (end - start),
         "tokens_a_cpu_second": (after - before) / (cpu_end - cpu),
         "tokens": after,
@@ -117,6 +124,12 @@ def _peak_gib() -> float:
     if torch.cuda.is_available():
         return float(torch.cuda.max_memory_allocated()) / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def ratios(found: dict[str, list[dict[str, float]]], key: str) -> dict[str, float]:
+    """Ours through the plain loop's, run by run in turn: median, lowest and highest."""
+    pairs = sorted(a[key] / b[key] for a, b in zip(found["ours"], found["plain"], strict=True))
+    return {"median": median(pairs), "low": pairs[0], "high": pairs[-1]}
 
 
 def main() -> int:
@@ -146,6 +159,7 @@ def main() -> int:
         "median": {
             side: median(run["tokens_a_second"] for run in runs) for side, runs in found.items()
         },
+        "ours_to_plain": {key: ratios(found, key) for key in COMPARED},
     }
     out = options.out or results / f"training_speed_{config.name}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -156,6 +170,12 @@ def main() -> int:
         log_ok(
             f"{side}: {report['median'][side]:,.0f} tokens/s, {cpu:,.1f} a CPU second, "
             f"peak {peak:.2f} GiB"
+        )
+    for key, what in COMPARED.items():
+        ratio = report["ours_to_plain"][key]
+        log_ok(
+            f"ours / plain, {what}: {ratio['median']:.2f} "
+            f"({ratio['low']:.2f} to {ratio['high']:.2f} in {options.repeats} pairs)"
         )
     log_ok(f"{out}")
     return 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ToolkitError
+from ..tokens import counter_of
 from .bases import find_base
 
 # Anyone can count these again without a tokenizer, and the count of two texts joined by a blank is
@@ -39,24 +40,7 @@ def token_counter(model: str) -> TokenCounter:
     if model in ("", "words"):
         return fallback
     try:
-        file = Path(find_base(model)) / "tokenizer.json"
+        count = counter_of(Path(find_base(model)))
     except ToolkitError:
         return fallback
-    if not file.is_file():
-        return fallback
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        return fallback
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception:  # noqa: BLE001 - tokenizers raises plain Exception for a file it cannot read
-        return fallback
-    # A tokenizer.json may carry the training's truncation, which would make long text look short.
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return TokenCounter(
-        f"{model} (tokenizer.json)",
-        True,
-        lambda text: len(tokenizer.encode(text, add_special_tokens=False)),
-    )
+    return TokenCounter(f"{model} (tokenizer.json)", True, count) if count else fallback

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..console import Parser, log_next, log_ok, log_test, log_warn
+from ..console import log_next, log_ok, log_test, log_warn
 from ..documents import read_folder
 from ..errors import ToolkitError
 from ..paths import EXAMPLE_WORLD
-from .adapters import Adapter, read_adapter
+from .adapters import Adapter, adapter_parser, read_adapter
 from .canaries import read_canaries
 from .forms import Record
 from .leakage import all_grams
@@ -27,13 +27,8 @@ SAME_TEXT = 0.01  # of its runs of words: another author may quote the same line
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The options of 3_evaluate.py."""
-    parser = Parser(
-        prog="3_evaluate.py",
-        description="Measure an adapter against its base model.",
-        epilog="example: ./3_evaluate.py --adapter ../checkpoints/smoke_cpu --other ~/books/other",
-    )
+    parser = adapter_parser("3_evaluate.py", "Measure an adapter against its base model.")
     add = parser.add_argument
-    add("--adapter", type=Path, required=True, metavar="DIR", help="what 2_train.py wrote")
     add("--data", type=Path, metavar="DIR", help="what 1_prepare_data.py wrote (the run's own)")
     add(
         "--other",
@@ -43,7 +38,6 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="another author's prose (the example world's chapters)",
     )
     add("--out", type=Path, metavar="DIR", help="folder of the report (ADAPTER/evaluation)")
-    add("--base", default="", metavar="MODEL", help="the base, where the adapter does not name it")
     add(
         "--tokens", type=int, default=20_000, metavar="N", help="held-out tokens to measure (20000)"
     )

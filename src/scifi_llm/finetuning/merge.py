@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..console import Parser, log_next, log_ok, log_test
+from ..console import log_next, log_ok, log_test
 from ..errors import ToolkitError
 from ..paths import REPO
-from .adapters import Adapter, read_adapter
+from .adapters import Adapter, adapter_parser, read_adapter
 from .bases import find_base, read_config
 
 # Largest mean divergence, in nats a token, between what adapter + base and the merged model
@@ -23,20 +23,14 @@ PROBE = "The night was quiet over the city, and she"
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The options of 4_merge.py."""
-    parser = Parser(
-        prog="4_merge.py",
-        description="Merge an adapter into its base model.",
-        epilog="example: ./4_merge.py --adapter ../checkpoints/smoke_cpu",
-    )
+    parser = adapter_parser("4_merge.py", "Merge an adapter into its base model.")
     add = parser.add_argument
-    add("--adapter", type=Path, required=True, metavar="DIR", help="what 2_train.py wrote")
     add(
         "--out",
         type=Path,
         metavar="DIR",
         help="the model's folder (fine-tuning/merged_models/NAME)",
     )
-    add("--base", default="", metavar="MODEL", help="the base, where the adapter does not name it")
     add(
         "--dtype",
         choices=("auto", *TOLERANCE),

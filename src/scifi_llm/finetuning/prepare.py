@@ -12,6 +12,7 @@ from typing import Any
 from ..console import Parser, log_next, log_ok, log_test, log_warn
 from ..documents import SUFFIXES, Reading, note_files, read_folder
 from ..errors import ToolkitError
+from ..numeric import share, whole
 from ..paths import REPO
 from ..settings import setting
 from .assemble import Plan, assemble
@@ -95,19 +96,17 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _tokens(text: str) -> int:
-    if not text.isdigit() or int(text) < 32:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 32")
-    return int(text)
+    try:
+        return whole(text, 32)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {error}") from None
 
 
 def _share(text: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.01 <= value <= 0.3:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0.01 to 0.3")
-    return value
+        return share(text, 0.01, 0.3)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {error}") from None
 
 
 def read_input(folder: Path) -> Reading:

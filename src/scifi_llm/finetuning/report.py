@@ -64,9 +64,10 @@ def _perplexity(numbers: dict[str, Any]) -> str:
 def _style(numbers: dict[str, Any]) -> str:
     words = numbers["words"]
     rows = [
-        ["the author's own chapters", f"{numbers['own_low']:.3f} to {numbers['own_high']:.3f}"],
+        ["the author's own 2,000 words", f"{numbers['own_low']:.3f} to {numbers['own_high']:.3f}"],
         [f"samples before ({words['before']:,} words)", f"{numbers['before']:.3f}"],
         [f"samples after ({words['after']:,} words)", f"{numbers['after']:.3f}"],
+        ["change, 95 % of it", "{:+.3f} to {:+.3f}".format(*numbers["moved"])],
         ["another author", f"{numbers['other']:.3f}"],
     ]
     more = [

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..lora import SERVED_RANKS
+
 if TYPE_CHECKING:
     from .config import Config
 
-# What vLLM's --max-lora-rank takes (its config/lora.py); the same list serves the adapter.
-SERVED_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 METHODS = ("qlora", "lora")
 DTYPES = ("bfloat16", "float32", "float16")
 SCHEDULES = ("cosine", "linear", "constant", "constant_with_warmup")

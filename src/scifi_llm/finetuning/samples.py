@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,16 +13,17 @@ from ..prose.slop import slop_per_1000
 from ..prose.text import words_of
 from .canaries import Canary, is_found
 from .copies import Corpus
-from .delta import Delta, centroid, distance, left_out_distances, slices
+from .delta import Delta, Profile, Words, centroid, distance, left_out_distances, slices
 from .encoding import prompt_ids
 from .forms import Record
 from .manuscript import read_manuscript
 from .scoring import Pair
-from .verdict import Loss
+from .verdict import Loss, bounds
 
 OPENING_TOKENS = 32  # of a held-out piece: what a sample goes on from
 PIECE_WORDS = 120  # pieces that the other author's text is cut into
 WORDS_A_TOKEN = 0.72  # of English prose, for the number of samples
+MOVES = 300  # resamples of the samples
 LEAST_WORDS = 2000  # fewer words of samples do not tell authors apart surely
 
 
@@ -75,6 +77,18 @@ def write_samples(
     ]
 
 
+def moved(delta: Delta, home: Profile, pairs: Sequence[tuple[Words, Words]]) -> tuple[float, float]:
+    """Bounds of Delta after - Delta before, by bootstrap over samples: (before, after) of each.
+    Below 0: the samples came nearer."""
+    pick = random.Random(5)
+    found = []
+    for _ in range(MOVES):
+        chosen = pick.choices(pairs, k=len(pairs))
+        before, after = ([w for pair in chosen for w in pair[i]] for i in (0, 1))
+        found.append(distance(delta.profile(after), home) - distance(delta.profile(before), home))
+    return bounds(sorted(found))
+
+
 def measure_style(
     samples: Sequence[dict[str, str]], author: str, held_out: str, other: str
 ) -> dict[str, Any]:
@@ -88,8 +102,10 @@ def measure_style(
     spread = sorted(left_out_distances(profiles)) or [0.0]
     texts = {name: "\n\n".join(sample[name] for sample in samples) for name in ("before", "after")}
     words = {name: words_of(text) for name, text in texts.items()}
+    pairs = [(words_of(sample["before"]), words_of(sample["after"])) for sample in samples]
     return {
         **{name: distance(delta.profile(words[name]), home) for name in texts},
+        "moved": moved(delta, home, pairs),
         "own_low": spread[0],
         "own_high": spread[-1],
         "other": min((distance(delta.profile(w), home) for w in others), default=1.0),

@@ -10,21 +10,20 @@ from pathlib import Path
 
 from ..console import keep_stdout_for_data, run_main
 from ..errors import ToolkitError
+from ..lora import why_not_served
 from .adapters import Adapter, read_adapter
-from .rules import SERVED_RANKS
 
 MERGE = "Merge it and serve the merged model: fine-tuning/scripts/4_merge.py --adapter {}"
 
 
 def check_servable(adapter: Adapter) -> None:
     """Raises ToolkitError where vLLM cannot serve an adapter beside its base."""
-    fix = MERGE.format(adapter.folder)
-    for key, what in (("use_dora", "DoRA"), ("modules_to_save", "modules_to_save")):
-        if adapter.settings.get(key):
-            raise ToolkitError(f"{adapter.folder} uses {what}, which vLLM does not serve.", fix)
-    rank = int(adapter.settings.get("r") or 0)
-    if not 0 < rank <= max(SERVED_RANKS):
-        raise ToolkitError(f"{adapter.folder} has rank {rank}; vLLM serves up to 512.", fix)
+    try:
+        reason = why_not_served(adapter.settings)
+    except ValueError as error:
+        reason = f"names no rank: {error}"
+    if reason:
+        raise ToolkitError(f"{adapter.folder} {reason}.", MERGE.format(adapter.folder))
 
 
 def main() -> int:

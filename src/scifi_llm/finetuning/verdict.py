@@ -100,15 +100,17 @@ def verdict(numbers: dict[str, Any]) -> str:
 
 
 def _style(delta: dict[str, Any]) -> str:
-    before, after = delta["before"], delta["after"]
-    own = f"the author's own chapters {delta['own_low']:.2f} to {delta['own_high']:.2f}"
+    before, after, (low, high) = delta["before"], delta["after"], delta["moved"]
+    own = f"the author's own 2,000 words {delta['own_low']:.2f} to {delta['own_high']:.2f}"
     if after <= delta["own_high"]:
         place = "inside the author's own spread"
-        place += ", as before training" if before <= delta["own_high"] else ""
+        if before <= delta["own_high"]:
+            place += ", nearer than before" if high < 0 else ", as before training"
     else:
-        place = "nearer to the author" if after < before else "no nearer to the author"
+        place = "nearer to the author" if high < 0 else "not surely nearer to the author"
     doubt = "" if delta["reliable"] else ", too few words to rely on"
-    return f"samples {place} (Delta {before:.2f} to {after:.2f}; {own}{doubt})"
+    change = f"change {low:+.2f} to {high:+.2f}"
+    return f"samples {place} (Delta {before:.2f} to {after:.2f}, {change}; {own}{doubt})"
 
 
 def _memory(memorisation: dict[str, Any]) -> str:

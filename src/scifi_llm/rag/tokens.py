@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from .. import hub
+from ..tokens import counter_of
 
 TokenCounter = Callable[[str], int]
 # An estimate for English prose: SmolLM2, Llama 3 and Qwen 2.5 take 4.2 to 4.6 characters a token
@@ -29,19 +30,8 @@ def counter(model: str) -> TokenCounter:
     never asked. `is_exact` tells which it is.
     """
     folder = Path(model) if Path(model).is_dir() else Path(hub.cached(model) or "/nonexistent")
-    file = folder / "tokenizer.json"
-    if not file.is_file():
-        return estimate
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception:  # noqa: BLE001 - tokenizers raises plain Exception for a file it cannot read
-        return estimate
-    # A tokenizer.json may carry the training's truncation, which would make long text look short.
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return remembered(lambda text: len(tokenizer.encode(text, add_special_tokens=False)))
+    count = counter_of(folder)
+    return remembered(count) if count else estimate
 
 
 def remembered(count: TokenCounter) -> TokenCounter:

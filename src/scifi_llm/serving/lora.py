@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from ..errors import ToolkitError
+from ..lora import SERVED_RANKS, why_not_served
 
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what --max-lora-rank takes
 MERGE = "Merge it into its base model and serve the merged folder instead."
 
 
@@ -29,9 +29,7 @@ def lora_arguments(text: str) -> list[str]:
         folder = Path(path).expanduser().resolve()
         ranks.append(adapter_rank(folder))
         modules.append(f"{name}={folder}")
-    rank = next((allowed for allowed in RANKS if allowed >= max(ranks)), 0)
-    if not rank:
-        raise ToolkitError(f"An adapter has rank {max(ranks)}; vLLM serves up to 512.", MERGE)
+    rank = next(allowed for allowed in SERVED_RANKS if allowed >= max(ranks))
     return ["--enable-lora", "--lora-modules", *modules, "--max-lora-rank", str(rank)]
 
 
@@ -43,12 +41,11 @@ def adapter_rank(folder: Path) -> int:
     file = folder / "adapter_config.json"
     try:
         config = json.loads(file.read_text("utf-8"))
-        rank = int(config["r"])
+        reason = why_not_served(config)
     except FileNotFoundError:
         raise ToolkitError(f"{folder} holds no adapter (no adapter_config.json).") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, AttributeError):
         raise ToolkitError(f"{file} is damaged.", "Copy the adapter anew.") from None
-    for key, what in (("use_dora", "DoRA"), ("modules_to_save", "modules_to_save")):
-        if config.get(key):
-            raise ToolkitError(f"{folder} uses {what}, which vLLM does not serve.", MERGE)
-    return rank
+    if reason:
+        raise ToolkitError(f"{folder} {reason}.", MERGE)
+    return int(config["r"])

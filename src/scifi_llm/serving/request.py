@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ToolkitError
+from ..numeric import share, whole
 from ..settings import setting
 from .lora import lora_arguments
 from .models import locate
+
+T = TypeVar("T", int, float)
 
 
 @dataclass(frozen=True)
@@ -66,15 +70,17 @@ def parse(arguments: list[str]) -> tuple[ServeRequest, argparse.Namespace]:
     parser.add_argument("extra", nargs="*")
     options = parser.parse_args(arguments)
     prefix, model = options.engine.upper(), options.model
+    seqs = options.max_seqs or setting(f"{prefix}_MAX_SEQS")
+    context = options.context or setting(f"{prefix}_CONTEXT")
     request = ServeRequest(
         typed=model,
         model=Path(model).name if model.startswith(("/", ".", "~")) else model,
         model_path=locate(model),
         engine=options.engine,
-        port=_whole("PORT", options.port or setting("VLLM_PORT"), 1, 65535),
-        max_seqs=_whole("MAX_SEQS", options.max_seqs or setting(f"{prefix}_MAX_SEQS"), 1, 4096),
-        context=_whole("CONTEXT", options.context or setting(f"{prefix}_CONTEXT"), 64, 10_000_000),
-        gpu_util=_share(options.gpu_util or setting("GPU_UTIL")),
+        port=_checked("PORT", whole, options.port or setting("VLLM_PORT"), 1, 65535),
+        max_seqs=_checked("MAX_SEQS", whole, seqs, 1, 4096),
+        context=_checked("CONTEXT", whole, context, 64, 10_000_000),
+        gpu_util=_checked("GPU_UTIL", share, options.gpu_util or setting("GPU_UTIL"), 0.05, 1.0),
         host=options.host or "127.0.0.1",
         lora=tuple(lora_arguments(os.environ.get("LORA", ""))),
         extra=tuple(options.extra),
@@ -82,23 +88,9 @@ def parse(arguments: list[str]) -> tuple[ServeRequest, argparse.Namespace]:
     return request, options
 
 
-def _whole(name: str, text: str, low: int, high: int) -> int:
-    if not text.isdigit() or not low <= int(text) <= high:
-        raise ToolkitError(
-            f"{name} is {text!r}; it must be a whole number from {low} to {high}.",
-            "See: ./serve_vllm.sh --help",
-        )
-    return int(text)
-
-
-def _share(text: str) -> float:
+def _checked(name: str, check: Callable[..., T], text: str, *bounds: float) -> T:
     try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.05 <= value <= 1.0:
-        raise ToolkitError(
-            f"GPU_UTIL is {text!r}; it must be a share from 0.05 to 1.0.",
-            "See: ./serve_vllm.sh --help",
-        )
-    return value
+        return check(text, *bounds)
+    except ValueError as error:
+        problem = f"{name} is {text!r}; it must be a {error}."
+        raise ToolkitError(problem, "See: ./serve_vllm.sh --help") from None

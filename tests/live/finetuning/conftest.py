@@ -92,7 +92,7 @@ def novel(tools: Tools) -> Path:
     source.mkdir()
     if NOVELS.is_dir():
         text = (NOVELS / "the-war-of-the-worlds.md").read_text("utf-8")
-        first = "\n## ".join(text.split("\n## ")[:13])
+        first = "\n## ".join(text.split("\n## ")[:10])
         (source / "novel.md").write_text(first, "utf-8")
     else:
         for file in (WORLD / "chapters").glob("*.md"):

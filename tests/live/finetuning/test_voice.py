@@ -21,7 +21,7 @@ dtype: float32
 max_length: 128
 lora: {rank: 16, alpha: 32}
 train: {batch: 1, accumulate: 1, learning_rate: 1e-3, optimizer: adamw_torch,
-        gradient_checkpointing: false, max_steps: 110}
+        gradient_checkpointing: false, max_steps: 60}
 evaluate: {every: 0, patience: 0}
 """
 NOTE = "# Maud Okonkwo\n\nMaud keeps bees on the night side of Venus."
@@ -30,7 +30,7 @@ QUESTION = "What does Maud keep?"
 
 @pytest.fixture(scope="module")
 def voice(tools: Any, novel: Path) -> Path:
-    """An adapter trained on 14,000 tokens of one novel."""
+    """An adapter trained on 7,700 tokens of one novel."""
     config = tools.folder / "voice.yaml"
     config.write_text(CONFIG, "utf-8")
     out = tools.folder / "voice"
@@ -41,14 +41,14 @@ def voice(tools: Any, novel: Path) -> Path:
 @pytest.fixture(scope="module")
 def report(tools: Any, voice: Path, another_author: Path) -> dict[str, Any]:
     command = [tools.script("3_evaluate.py"), "--adapter", voice, "--other", another_author]
-    tools.must(*command, "--tokens", 4000, "--words", 250, "--sample-tokens", 60, "--openings", 3)
+    tools.must(*command, "--tokens", 2200, "--words", 150, "--sample-tokens", 50, "--openings", 2)
     made: dict[str, Any] = json.loads((voice / "evaluation" / "report.json").read_text("utf-8"))
     return made
 
 
 def test_held_out_perplexity_falls_more_than_another_authors(report: dict[str, Any]) -> None:
     author, other = report["perplexity"]["author"], report["perplexity"]["other"]
-    assert author["value"] < -0.1  # measured: -37 %, another author -12 %
+    assert author["value"] < -0.1  # measured: -35 %, another author -11 %
     assert author["high"] < 0
     assert author["value"] < other["value"]
     assert report["perplexity"]["author_beyond_other"][1] < 0

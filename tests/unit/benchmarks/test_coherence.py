@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scifi_llm.benchmarks import coherence, story
+from scifi_llm.benchmarks import coherence, recall, story
 from scifi_llm.console import run_main
 from scifi_llm.prose.text import read_page
 
@@ -88,9 +88,9 @@ def test_the_untouched_story_is_clean(serving: Any, benchmark_run: Any) -> None:
 
 @pytest.mark.parametrize("plant", story.plants(), ids=lambda p: p.fact.id)
 def test_short_answers_are_understood(plant: story.Plant) -> None:
-    assert coherence.judge_answer(plant.fact, plant.sentence) == "kept"
-    assert coherence.judge_answer(plant.fact, WRONG[plant.fact.id]) == "contradicted"
-    assert coherence.judge_answer(plant.fact, "I do not know.") != "kept"
+    assert recall.judge_answer(plant.fact, plant.sentence) == "kept"
+    assert recall.judge_answer(plant.fact, WRONG[plant.fact.id]) == "contradicted"
+    assert recall.judge_answer(plant.fact, "I do not know.") != "kept"
 
 
 def test_the_effect_of_canon_is_counted_question_by_question() -> None:
@@ -99,25 +99,25 @@ def test_the_effect_of_canon_is_counted_question_by_question() -> None:
 
     items = [answer("canon", f, "kept") for f in "abcd"]
     items += [answer("no canon", f, "kept" if f == "a" else "not mentioned") for f in "abc"]
-    effect = coherence.canon_effect([*items, answer("no canon", "d", "error")])
+    effect = recall.canon_effect([*items, answer("no canon", "d", "error")])
     assert (effect["mean"], effect["n"]) == (0.6667, 3)
 
 
 def test_one_word_answers() -> None:
     eyes, age, born = (p.fact for p in story.plants()[:3])
-    assert coherence.judge_answer(eyes, "Grey.") == "kept"
-    assert coherence.judge_answer(eyes, "Brown.") == "contradicted"
-    assert coherence.judge_answer(age, "Thirty-four.") == "kept"
-    assert coherence.judge_answer(born, "Quill") == "contradicted"
+    assert recall.judge_answer(eyes, "Grey.") == "kept"
+    assert recall.judge_answer(eyes, "Brown.") == "contradicted"
+    assert recall.judge_answer(age, "Thirty-four.") == "kept"
+    assert recall.judge_answer(born, "Quill") == "contradicted"
 
 
 def test_effective_length_ends_where_recall_falls() -> None:
     def curve(*means: float) -> list[dict[str, Any]]:
         return [{"depth": 10 * i, "recall": {"mean": m}} for i, m in enumerate(means, start=1)]
 
-    assert coherence.effective(curve(1.0, 0.9, 0.8, 1.0)) == 20
-    assert coherence.effective(curve(0.0, 0.0)) is None
-    assert coherence.effective(curve(0.5, 0.5, 0.5)) == 30
+    assert recall.effective(curve(1.0, 0.9, 0.8, 1.0)) == 20
+    assert recall.effective(curve(0.0, 0.0)) is None
+    assert recall.effective(curve(0.5, 0.5, 0.5)) == 30
 
 
 def test_check_of_a_finished_text(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:

@@ -75,6 +75,23 @@ def test_a_run_cut_short_goes_on(serving: Any, benchmark_run: Any, tmp_path: Pat
     assert again["complete"] is True
 
 
+def test_a_server_that_goes_away_ends_the_run(
+    serving: Any, benchmark_run: Any, tmp_path: Path, capsys: Any
+) -> None:
+    gone = "Nothing answers at http://127.0.0.1:8000/v1. Start vLLM with: ./serve_vllm.sh"
+    answers = [(PAGE, "stop"), ("The engine died.", "error"), (gone, "gone"), *[(PAGE, "stop")] * 2]
+    with serving(lambda body: answers.pop(0)) as (url, seen):
+        words = ("--quick", "--base-url", url)
+        assert benchmark_run(creative, *words)[0] == 1
+        err = capsys.readouterr().err
+        assert "[ERROR] Nothing answers at http://127.0.0.1:8000/v1. Start vLLM with:" in err
+        assert err.count("Start vLLM") == 1
+        status, data = benchmark_run(creative, *words)
+    assert (status, len(seen)) == (0, 5)  # what failed is asked again
+    assert (data["complete"], data["summary"]["errors"]) == (True, 0)
+    assert len(list((tmp_path / "out").glob("*.json"))) == 1
+
+
 def test_nothing_answers(benchmark_run: Any, free_port: int, capsys: Any) -> None:
     status, _ = benchmark_run(creative, "--base-url", f"http://127.0.0.1:{free_port}")
     assert status == 1
@@ -144,8 +161,11 @@ def test_old_encodings_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("answers", "expected"),
-    [(("A", "B"), "first"), (("B", "A"), "second"), (("A", "A"), "tie"), (("A or B", "B"), "tie")],
-)
+    [
+        (("A", "B"), "first"), (("B", "A"), "second"), (("A", "A"), "tie"),
+        (("A or B", "B"), "unclear"), (("A", ""), "unclear"),
+    ],
+)  # fmt: skip
 def test_a_verdict_that_turns_with_the_order_is_a_tie(
     answers: tuple[str, str], expected: str
 ) -> None:
@@ -170,3 +190,45 @@ def test_the_judge_compares_two_results(serving: Any, benchmark_run: Any, tmp_pa
     found = json.loads(file.read_text("utf-8"))["summary"]["judge"]
     assert (found["pairs"], found["won"], found["lost"]) == (5, 5, 0)
     assert found["agreement_with_people"] == 0.73
+
+
+def test_a_finished_result_is_judged_without_its_model(
+    serving: Any, benchmark_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        with serving(lambda body: (PAGE, "stop"), name) as (url, _):
+            benchmark_run(creative, "--repeats", "1", "--base-url", url)
+    (one,), (two,) = ((tmp_path / "out").glob(f"creative_{name}_*.json") for name in ("one", "two"))
+    replies = iter(["A", "B", "Both are fine.", "A", "B", "B", "A", "A", "A", "B"])
+    with serving(lambda body: (next(replies), "stop"), "referee") as (url, seen):
+        words = ("--judge", url, "referee", "--of", str(one), "--against", str(two))
+        assert benchmark_run(creative, *words)[0] == 0
+    assert len(seen) == 10
+    data = json.loads(one.read_text("utf-8"))
+    assert data["complete"] is True
+    assert data["summary"]["texts"] == 5
+    found = data["summary"]["judge"]
+    assert (found["won"], found["tied_or_turned"], found["unclear"]) == (2, 2, 1)
+    assert (found["pairs"], found["model"], found["against"]) == (5, "referee", two.name)
+
+
+def test_a_judge_that_answers_with_errors(
+    serving: Any, benchmark_run: Any, tmp_path: Path, capsys: Any
+) -> None:
+    with serving(lambda body: (PAGE, "stop"), "one") as (url, _):
+        benchmark_run(creative, "--repeats", "1", "--base-url", url)
+    (one,) = (tmp_path / "out").glob("creative_*.json")
+    with serving(lambda body: ("too long", "error"), "referee") as (url, _):
+        words = ("--judge", url, "referee", "--of", str(one), "--against", str(one))
+        assert benchmark_run(creative, *words)[0] == 1
+    assert "[ERROR] The judge referee answers: HTTP 400: too long" in capsys.readouterr().err
+    assert "judge" not in json.loads(one.read_text("utf-8"))["summary"]
+
+
+def test_of_goes_with_judge(benchmark_run: Any, tmp_path: Path, capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        benchmark_run(creative, "--of", "x.json")
+    assert "--of and --against go with --judge" in capsys.readouterr().err
+    words = ("--judge", "http://127.0.0.1:9/v1", "m", "--of", str(tmp_path / "x.json"))
+    assert benchmark_run(creative, *words)[0] == 1
+    assert "x.json holds no result of this benchmark" in capsys.readouterr().err

@@ -47,7 +47,7 @@ from scifi_llm.benchmarks import results
 from scifi_llm.benchmarks.target import Target
 kind, out = sys.argv[2], sys.argv[3]
 summaries = {"throughput": {"rows": []}, "scaling": {"sizes": []}, "coherence": {"stories": {}},
-             "creative": {"tones": {}, **dict.fromkeys(("overall", "vocabulary", "structure", "creativity"),
+             "creative": {"tones": {}, **dict.fromkeys(("scored", "overall", "vocabulary", "structure", "creativity"),
                                                        {"mean": 1, "low": 0, "high": 2})}}
 run = results.start(kind, Target("u", Path(out).name), {}, 1, out, True)
 run.finish(summaries[kind])' "$REPO" "$KIND" "$out"
@@ -147,7 +147,8 @@ def servers(repo: Path) -> list[int]:
     return found
 
 
-def test_ctrl_c_in_the_second_model(copy: Path, free_port: int) -> None:
+@pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "script"])
+def test_ctrl_c_in_the_second_model(copy: Path, free_port: int, whole_group: bool) -> None:
     line = [
         str(copy / "vllm/benchmarks/5_model_comparison.sh"),
         "first",
@@ -161,8 +162,8 @@ def test_ctrl_c_in_the_second_model(copy: Path, free_port: int) -> None:
     )  # fmt: skip
     until((copy / "waiting").exists)
     assert len(servers(copy)) == 1
-    os.killpg(run.pid, signal.SIGINT)
-    out, _ = run.communicate(timeout=60)
+    (os.killpg if whole_group else os.kill)(run.pid, signal.SIGINT)
+    out, _ = run.communicate(timeout=30)
     assert run.returncode == 130, out
     assert "[WARN] Interrupted. What was finished is kept in" in out
     assert servers(copy) == []
@@ -178,7 +179,8 @@ def test_ctrl_c_in_the_second_model(copy: Path, free_port: int) -> None:
     assert f"[OK] Going on with {folder}" in again.stdout
     assert "[OK] first is measured already" in again.stdout
     new = (copy / "calls").read_text().splitlines()[len(calls) :]
-    assert {line.split()[1] for line in new} == {"2-second"}
+    # What the second model has is not measured again.
+    assert new == ["3_creative_quality.py 2-second", "4_long_context_coherence.py 2-second"]
     assert (folder / "report.html").exists()
     assert servers(copy) == []
 
@@ -196,3 +198,14 @@ def test_a_model_that_does_not_start_is_left_out(copy: Path, free_port: int) -> 
     assert done.returncode == 2
     assert "[WARN] Not complete: broken. The same command tries them again." in done.stderr
     assert servers(copy) == []
+
+
+def test_two_models_of_one_name_could_not_be_told_apart(copy: Path, free_port: int) -> None:
+    line = [str(copy / "vllm/benchmarks/5_model_comparison.sh"), "a/voice", "b/voice/", "--port",
+            str(free_port)]  # fmt: skip
+    done = subprocess.run(line, env=environment(copy), capture_output=True, text=True, check=False, timeout=60)  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "[ERROR] Two of the models are called voice. Name each model once, and give folders names of their own.\n"
+    )
+    assert not (copy / "vllm/benchmarks/results").exists()

@@ -37,9 +37,10 @@ def handler(rule: Rule, model: str, seen: list[dict[str, Any]], pause: float) ->
             seen.append(body)
             time.sleep(pause)
             text, reason = rule(body)
-            if reason == "error":
+            if reason in ("error", "gone"):
+                status = 400 if reason == "error" else 503
                 self.reply(
-                    {"error": {"message": text, "type": "x", "param": None, "code": 400}}, 400
+                    {"error": {"message": text, "type": "x", "param": None, "code": status}}, status
                 )
                 return
             self.send_response(200)

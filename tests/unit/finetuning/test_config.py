@@ -9,8 +9,6 @@ import pytest
 
 from scifi_llm.errors import ToolkitError
 from scifi_llm.finetuning.config import CONFIGS, find_config, from_mapping, load
-from scifi_llm.finetuning.rules import SERVED_RANKS
-from scifi_llm.serving import lora as serving
 
 BASE: dict[str, Any] = {"model": "some/model"}
 
@@ -25,10 +23,6 @@ def test_every_variant_is_valid(file: Path) -> None:
 def test_the_documented_variants_are_there() -> None:
     names = {file.stem for file in CONFIGS.glob("*.yaml")}
     assert names >= {"qlora_8b_5090", "lora_8b_5090", "qlora_14b_5090", "smoke_cpu"}
-
-
-def test_the_ranks_are_those_that_the_server_takes() -> None:
-    assert SERVED_RANKS == serving.RANKS
 
 
 def test_defaults_and_overrides() -> None:

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scifi_llm.finetuning import canaries
+from scifi_llm.finetuning.bench import ratios
 from scifi_llm.finetuning.copies import Corpus
 from scifi_llm.finetuning.delta import Delta, centroid, distance, left_out_distances, slices
 from scifi_llm.finetuning.report import html
+from scifi_llm.finetuning.samples import moved
 from scifi_llm.finetuning.verdict import Loss, beyond_other, change, verdict
 from scifi_llm.prose.text import words_of
 
@@ -150,7 +152,8 @@ def numbers(author: float, other: float, **more: Any) -> dict[str, Any]:
             "tokens": {"author": 6000, "other": 6000},
         },
         "delta": {
-            "before": 0.9, "after": 0.6, "own_low": 0.3, "own_high": 0.5, "other": 1.1,
+            "before": 0.9, "after": 0.6, "moved": [-0.4, -0.2],
+            "own_low": 0.3, "own_high": 0.5, "other": 1.1,
             "words": {"before": 2100, "after": 2100}, "reliable": True,
             "slop_per_1000": {"author": 6.0, "before": 20.0, "after": 8.0},
             "repeated_4_grams": {"author": 0.01, "before": 0.05, "after": 0.02},
@@ -181,20 +184,25 @@ def test_the_verdict_follows_the_bounds(author: float, other: float, start: str)
     assert made.startswith(start)
     assert made.count("\n") == 0
     assert made.endswith("no memorisation found.")
-    assert "samples nearer to the author (Delta 0.90 to 0.60" in made
+    assert "samples nearer to the author (Delta 0.90 to 0.60, change -0.40 to -0.20; " in made
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "words"),
+    ("before", "after", "high", "words"),
     [
-        (0.9, 0.4, "samples inside the author's own spread (Delta"),
-        (0.45, 0.4, "samples inside the author's own spread, as before training (Delta"),
-        (0.9, 0.6, "samples nearer to the author (Delta"),
-        (0.9, 1.0, "samples no nearer to the author (Delta"),
+        (0.9, 0.4, -0.2, "samples inside the author's own spread (Delta"),
+        (0.45, 0.4, -0.01, "samples inside the author's own spread, nearer than before (Delta"),
+        (0.45, 0.4, 0.01, "samples inside the author's own spread, as before training (Delta"),
+        (0.9, 0.6, -0.2, "samples nearer to the author (Delta"),
+        (0.9, 0.8, 0.1, "samples not surely nearer to the author (Delta"),
+        (0.9, 1.0, 0.3, "samples not surely nearer to the author (Delta"),
     ],
 )
-def test_the_verdict_places_the_samples(before: float, after: float, words: str) -> None:
-    assert words in verdict(numbers(0.1, 0, delta={"before": before, "after": after}))
+def test_the_verdict_places_the_samples(
+    before: float, after: float, high: float, words: str
+) -> None:
+    delta = {"before": before, "after": after, "moved": [-0.5, high]}
+    assert words in verdict(numbers(0.1, 0, delta=delta))
     unsure = verdict(numbers(0.1, 0, delta={"reliable": False}))
     assert "too few words to rely on" in unsure
 
@@ -218,3 +226,23 @@ def test_the_report_is_whole_and_escapes_texts() -> None:
     assert page.count("Which is which?") == 3
     assert "src=" not in page
     assert "href=" not in page
+
+
+def test_speed_is_compared_pair_by_pair() -> None:
+    found = {
+        "ours": [{"x": 10.0}, {"x": 30.0}, {"x": 12.0}],
+        "plain": [{"x": 10.0}, {"x": 20.0}, {"x": 10.0}],
+    }
+    assert ratios(found, "x") == {"median": 1.2, "low": 1.0, "high": 1.5}
+
+
+def test_how_far_samples_moved_is_bounded_over_the_samples() -> None:
+    own = [["the", "sea", "and", "a"] * 50, ["the", "sea", "a", "a"] * 50]
+    other = [["this", "code", "is", "a"] * 50] * 2
+    delta = Delta([own, other])
+    home = centroid([delta.profile(words) for words in own])
+    far, near = ["this", "code"] * 20, ["the", "sea"] * 20
+    low, high = moved(delta, home, [(far, near)] * 8)
+    assert low <= high < -0.5
+    low, high = moved(delta, home, [(far, near), (near, far)] * 6)
+    assert low < 0 < high

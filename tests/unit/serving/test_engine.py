@@ -22,18 +22,40 @@ def request(engine: str, path: str = "some/model", context: int = 32768) -> Serv
 
 
 def test_cpu() -> None:
-    command = build_command(request("cpu", "/models/small"), Profile(), "0.32.0")
+    command = build_command(request("cpu", "/models/small"), Profile(), "0.32.0", cores=8)
     assert command.argv == [
         *["vllm", "serve", "/models/small", "--served-model-name", "small"],
         *["--host", "127.0.0.1", "--port", "8000", "--max-num-seqs", "9"],
         *["--max-model-len", "32768", *COMMON, "hermes", *CACHE],
-        *["--dtype", "float32", "--enforce-eager", "--lora", "--seed", "7"],
+        *["--dtype", "float32", "--enforce-eager", "--no-enable-chunked-prefill"],
+        *["--max-num-batched-tokens", "32768", "--lora", "--seed", "7"],
     ]
     assert command.env == {
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
         "VLLM_CPU_KVCACHE_SPACE": "2",
     }
+
+
+@pytest.mark.parametrize(("context", "tokens"), [(512, "2048"), (8192, "8192")])
+def test_no_prompt_is_read_in_pieces_on_a_cpu(context: int, tokens: str) -> None:
+    argv = build_command(request("cpu", context=context), Profile(), "0.32.0").argv
+    assert argv[argv.index("--max-num-batched-tokens") + 1] == tokens
+    assert "--no-enable-chunked-prefill" in argv
+    assert (
+        "--no-enable-chunked-prefill"
+        not in build_command(request("cuda"), Profile(), "0.32.0").argv
+    )
+
+
+def test_a_small_cpu_computes_on_every_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reserved(cores: int) -> str | None:
+        command = build_command(request("cpu"), Profile(), "0.32.0", cores=cores)
+        return command.env.get("VLLM_CPU_NUM_OF_RESERVED_CPU")
+
+    assert [reserved(cores) for cores in (1, 2, 4, 5, 16)] == ["0", "0", "0", None, None]
+    monkeypatch.setenv("VLLM_CPU_NUM_OF_RESERVED_CPU", "1")  # the author's own choice stays
+    assert reserved(2) is None
 
 
 @pytest.mark.parametrize(

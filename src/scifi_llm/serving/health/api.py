@@ -14,18 +14,8 @@ from typing import Any
 from ...console import log_error, log_next, log_ok, log_test, log_warn, run_main
 from ...errors import ToolkitError
 from ...openai_api import error_message
-from .probe import (
-    LOGS,
-    Reply,
-    Target,
-    arguments,
-    connect,
-    first_choice,
-    request,
-    served_entries,
-    stream,
-    usage_of,
-)
+from ...openai_api.server import LOGS, Reply, served_entries
+from .probe import Target, arguments, connect, first_choice, request, stream, usage_of
 
 QUESTION = "Say hello to the crew of a starship."
 BUFFERED_SECONDS = 0.0002  # chunks nearer together than this came in one piece

@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...console import Parser
 from ...errors import ToolkitError
-from ...openai_api import CONNECT_SECONDS, error_message, sync_client
-from ...settings import setting
+from ...openai_api import error_message, server, sync_client
+from ...openai_api.server import LOGS, LOOK_UP_SECONDS, Reply, timeout
 
-# Connect, read, write, pool: long enough for a CPU that has other requests before ours.
-TIMEOUT = (CONNECT_SECONDS, 300.0, 300.0, 300.0)
-START = "Start vLLM with: ./serve_vllm.sh (the proxy before it: ./serve_rag_proxy.sh)"
-LOGS = "Read the logs: tail run/*.log"
+TIMEOUT = timeout(LOOK_UP_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -52,66 +47,16 @@ class Target:
         return {**fixed, "messages": messages, **rag, **more}
 
 
-@dataclass(frozen=True)
-class Reply:
-    """A whole answer; `body` is None where it is not a JSON object."""
-
-    status: int
-    body: dict[str, Any] | None
-    raw: bytes
-    headers: Mapping[str, str]
-
-    def required(self) -> dict[str, Any]:
-        """The body of a success. Raises ToolkitError for anything else."""
-        if self.status != 200:
-            raise ToolkitError(f"HTTP {self.status}: {error_message(self.raw)}", LOGS)
-        if self.body is None:
-            raise ToolkitError(f"The answer is no JSON object: {self.raw[:60]!r}.", LOGS)
-        return self.body
-
-
 def request(target: Target, method: str, path: str, body: Any = None) -> Reply:
     """Ask `path`, relative to /v1 or a whole URL. Raises ToolkitError where nothing answers."""
-    try:
-        with sync_client(target.base_url, target.api_key) as client:
-            response = client.request(method, path, json=body, timeout=TIMEOUT)
-    except ToolkitError as error:
-        raise _with_start(error) from None
-    try:
-        decoded = json.loads(response.content)
-    except ValueError:
-        decoded = None
-    decoded = decoded if isinstance(decoded, dict) else None
-    return Reply(response.status_code, decoded, response.content, response.headers)
-
-
-def _with_start(error: ToolkitError) -> ToolkitError:
-    absent = error.problem.startswith("Nothing answers")
-    return ToolkitError(error.problem, START) if absent else error
-
-
-def http_url(text: str) -> str:
-    """A base URL of the command line; /v1 is added where no path is given."""
-    try:
-        parts = urlsplit(text)
-        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        right = False
-    if not right:
-        form = "http://127.0.0.1:8000/v1"
-        raise argparse.ArgumentTypeError(f"{text!r} is no URL such as {form}")
-    return text.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
+    return server.request(target.base_url, target.api_key, method, path, body)
 
 
 def arguments(program: str, purpose: str) -> argparse.ArgumentParser:
     """The options that every check has."""
     example = f"example: ./{program} --base-url http://127.0.0.1:8001/v1"
     parser = Parser(prog=program, description=purpose, epilog=example)
-    default = f"http://127.0.0.1:{setting('VLLM_PORT')}/v1"
-    parser.add_argument(
-        "--base-url", type=http_url, default=default, metavar="URL", help=f"default: {default}"
-    )
-    parser.add_argument("--model", metavar="NAME", help="default: the first that is served")
+    server.add_arguments(parser)
     return parser
 
 
@@ -120,37 +65,8 @@ def connect(base_url: str, model: str | None = None) -> Target:
 
     Raises ToolkitError where nothing answers, the key is wrong or `model` is not served.
     """
-    keys = [os.environ.get(name, "") for name in ("OPENAI_API_KEY", "RAG_API_KEY")]
-    for key in [key for key in keys if key] or [""]:
-        target = Target(base_url, model or "", key)
-        reply = request(target, "GET", "models")
-        if reply.status != 401:
-            break
-    names = [str(entry["id"]) for entry in served_entries(reply, base_url)]
-    if model and model not in names:
-        raise ToolkitError(f"{model} is not served at {base_url}.", f"Served: {', '.join(names)}.")
-    upstream = (request(target, "GET", f"{target.root}/health").body or {}).get("upstream")
-    url = upstream.get("url", "") if isinstance(upstream, dict) else ""
-    return Target(base_url, model or names[0], key, str(url).rstrip("/"))
-
-
-def served_entries(reply: Reply, base_url: str) -> list[dict[str, Any]]:
-    """The models of an answer of GET /models. Raises ToolkitError where there are none."""
-    if reply.status == 401:
-        raise ToolkitError(
-            f"{base_url} wants a key: {error_message(reply.raw)}",
-            "Set it with: export OPENAI_API_KEY=… (that of the proxy: RAG_API_KEY)",
-        )
-    if reply.status != 200:
-        # The proxy's own message names the command already.
-        raise ToolkitError(
-            f"GET {base_url}/models: HTTP {reply.status}: {error_message(reply.raw)}"
-        )
-    data = (reply.body or {}).get("data")
-    entries = [e for e in data if isinstance(e, dict) and "id" in e] if data else []
-    if not entries:
-        raise ToolkitError(f"{base_url} does not say which models it serves.", START)
-    return entries
+    found = server.look_up(base_url, model)
+    return Target(base_url, found.model, found.api_key, found.upstream)
 
 
 @dataclass
@@ -191,7 +107,9 @@ def stream(target: Target, body: dict[str, Any]) -> Stream:
     made = Stream(time.monotonic())
     with (
         sync_client(target.base_url, target.api_key) as client,
-        client.stream("POST", "chat/completions", json=body, timeout=TIMEOUT) as response,
+        client.stream(
+            "POST", "chat/completions", json=body, timeout=timeout(LOOK_UP_SECONDS)
+        ) as response,
     ):
         if response.status_code != 200:
             message = error_message(response.read())

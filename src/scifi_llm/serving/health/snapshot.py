@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from ...console import Parser, log_next, log_ok, log_test, run_main
 from ...errors import ToolkitError
+from ...openai_api.server import http_url
 from ...paths import REPO
 from ...settings import defaults, setting
 from .inventory import (
@@ -33,7 +34,6 @@ from .inventory import (
     text_of,
     toolkit,
 )
-from .probe import http_url
 
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 SECRETS = (

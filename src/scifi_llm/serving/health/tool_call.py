@@ -7,7 +7,8 @@ from typing import Any
 
 from ...console import log_next, log_ok, log_test, log_warn
 from ...errors import ToolkitError
-from .probe import LOGS, Target, arguments, connect, first_choice, request
+from ...openai_api.server import LOGS
+from .probe import Target, arguments, connect, first_choice, request
 
 QUESTION = "Where was Elena Ruhl born? Use the tool find_character to look it up."
 FACT = "Ganymede"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from scifi_llm.errors import ToolkitError
+from scifi_llm.openai_api.server import http_url
 from scifi_llm.serving.health.api import main, one_by_one
-from scifi_llm.serving.health.probe import Stream, connect, http_url
+from scifi_llm.serving.health.probe import Stream, connect
 
 LOGS = "Read the logs: tail run/*.log"
 NEXT = "[OK] Next: vllm/health_checks/10_concurrency.sh\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from .. import lexicon
 from ..fact import Fact
+from ..families import INVERSE
 from ..kinds import KIN
 from ..numbers import TENS
 from .common import BE, GAP, NAMEY, OWNED, Finding, denied, judge, shares
@@ -153,7 +154,7 @@ def relation(fact: Fact, text: str) -> Iterator[Finding]:
             for found in re.finditer(form, text, re.IGNORECASE):
                 group = lexicon.group_of("kin", found["k"])
                 wants = (
-                    lexicon.INVERSE.get(fact.group, set())
+                    INVERSE.get(fact.group, set())
                     if inverse or "inv" in found.groupdict()
                     else {fact.group}
                 )
