@@ -12,7 +12,7 @@ from .upstream import CHUNKS
 ERRORS = {"502", "503", "504"}
 # What may be open after the end beside what was open before the start: log, metrics connection.
 SPARE_FILES = 8
-SPARE_MB = 50.0  # a version of the index that has just been loaded, and chance
+SPARE_MB = 80.0  # a version of the index that has just been loaded, and chance
 
 
 @dataclass
