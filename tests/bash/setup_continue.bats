@@ -94,6 +94,10 @@ SH
 Canon up to chapter 5
 Canon up to chapter 12
 Canon with style
+Edit: canon
+Edit: canon up to chapter 5
+Edit: canon up to chapter 12
+Edit: canon with style
 No canon
 Canon autocomplete
 Canon embeddings" "$(sed -n 's/^- name: //p' "$DIR/config.yaml")"

@@ -11,6 +11,7 @@ MAX_SWITCHES = 5  # more entries make a menu that nobody reads
 TEMPERATURE = 0.85
 MAX_TOKENS = 2000
 AUTOCOMPLETE_TOKENS = 48  # a line or two of prose
+WITHOUT = ("apply", "summarize")  # what Continue does beside chats and edits
 ROOM = 1000  # tokens that an answer must leave for the question; Continue warns below it
 
 
@@ -44,16 +45,27 @@ def switches(chapters: Iterable[int], most: int = MAX_SWITCHES) -> tuple[int, ..
 
 
 def models(served: Served, as_of: Sequence[int]) -> list[Entry]:
-    """Entries of config.yaml's `models`, the one to use first."""
+    """Entries of config.yaml's `models`, the one to use first.
+
+    Each with canon comes twice: an edit (Ctrl+I) is written into the manuscript, where the sources
+    that end a chat's answer have no place.
+    """
     first, *others = served.models
+    with_canon: list[tuple[str, str, Entry]] = [
+        ("canon", first, {}),
+        *((f"canon up to chapter {n}", first, {"as_of": n}) for n in as_of),
+        *((f"canon with {name}", name, {}) for name in others),
+    ]
     return [
-        _chat("Canon", served, first, {"sources": "footer"}),
         *(
-            _chat(f"Canon up to chapter {n}", served, first, {"sources": "footer", "as_of": n})
-            for n in as_of
+            _chat(f"C{name[1:]}", served, model, {"sources": "footer", **rag}, ("chat",))
+            for name, model, rag in with_canon
         ),
-        *(_chat(f"Canon with {name}", served, name, {"sources": "footer"}) for name in others),
-        _chat("No canon", served, first, {"enabled": False}, ("apply", "summarize")),
+        *(
+            _chat(f"Edit: {name}", served, model, {"sources": "none", **rag}, ("edit",))
+            for name, model, rag in with_canon
+        ),
+        _chat("No canon", served, first, {"enabled": False}, ("chat", "edit", *WITHOUT)),
         _autocomplete(served, first),
         *_embeddings(served),
     ]
@@ -74,12 +86,10 @@ def _length(served: Served) -> Entry:
     return {} if served.length is None else {"contextLength": served.length}
 
 
-def _chat(
-    name: str, served: Served, model: str, rag: Entry, more_roles: Sequence[str] = ()
-) -> Entry:
+def _chat(name: str, served: Served, model: str, rag: Entry, roles: Sequence[str]) -> Entry:
     options = {"maxTokens": served.max_tokens, "temperature": TEMPERATURE}
     return {
-        **_base(name, served, model, ("chat", "edit", *more_roles)),
+        **_base(name, served, model, roles),
         **({"capabilities": ["tool_use"]} if served.tools else {}),
         "defaultCompletionOptions": {**_length(served), **options},
         "requestOptions": {"extraBodyProperties": {"rag": rag}},

@@ -48,6 +48,9 @@ def test_only_served_models_are_named_and_adapters_have_an_entry() -> None:
         ("Canon", "base"),
         ("Canon up to chapter 5", "base"),
         ("Canon with style", "style"),
+        ("Edit: canon", "base"),
+        ("Edit: canon up to chapter 5", "base"),
+        ("Edit: canon with style", "style"),
         ("No canon", "base"),
         ("Canon autocomplete", "base"),
         ("Canon embeddings", "mini"),
@@ -70,8 +73,17 @@ def test_what_each_entry_asks_of_retrieval() -> None:
     assert asked == {
         "Canon": {"sources": "footer"},
         "Canon up to chapter 5": {"sources": "footer", "as_of": 5},
+        "Edit: canon": {"sources": "none"},
+        "Edit: canon up to chapter 5": {"sources": "none", "as_of": 5},
         "No canon": {"enabled": False},
     }
+
+
+def test_an_edit_takes_no_sources_into_the_manuscript() -> None:
+    for entry in entries.models(served(models=("base", "style")), (5,)):
+        if "edit" in entry["roles"]:
+            rag = entry["requestOptions"]["extraBodyProperties"]["rag"]
+            assert rag.get("sources") == "none" or rag["enabled"] is False
 
 
 def test_tools_are_offered_only_where_they_are_taken() -> None:
