@@ -94,10 +94,10 @@ SH
 Canon up to chapter 5
 Canon up to chapter 12
 Canon with style
-Edit: canon
-Edit: canon up to chapter 5
-Edit: canon up to chapter 12
-Edit: canon with style
+Canon edit
+Canon edit up to chapter 5
+Canon edit up to chapter 12
+Canon edit with style
 No canon
 Canon autocomplete
 Canon embeddings" "$(sed -n 's/^- name: //p' "$DIR/config.yaml")"

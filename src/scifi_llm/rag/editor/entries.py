@@ -52,18 +52,18 @@ def models(served: Served, as_of: Sequence[int]) -> list[Entry]:
     """
     first, *others = served.models
     with_canon: list[tuple[str, str, Entry]] = [
-        ("canon", first, {}),
-        *((f"canon up to chapter {n}", first, {"as_of": n}) for n in as_of),
-        *((f"canon with {name}", name, {}) for name in others),
+        ("", first, {}),
+        *((f" up to chapter {n}", first, {"as_of": n}) for n in as_of),
+        *((f" with {name}", name, {}) for name in others),
     ]
     return [
         *(
-            _chat(f"C{name[1:]}", served, model, {"sources": "footer", **rag}, ("chat",))
-            for name, model, rag in with_canon
+            _chat(f"Canon{what}", served, model, {"sources": "footer", **rag}, ("chat",))
+            for what, model, rag in with_canon
         ),
         *(
-            _chat(f"Edit: {name}", served, model, {"sources": "none", **rag}, ("edit",))
-            for name, model, rag in with_canon
+            _chat(f"Canon edit{what}", served, model, {"sources": "none", **rag}, ("edit",))
+            for what, model, rag in with_canon
         ),
         _chat("No canon", served, first, {"enabled": False}, ("chat", "edit", *WITHOUT)),
         _autocomplete(served, first),

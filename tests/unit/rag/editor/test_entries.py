@@ -48,9 +48,9 @@ def test_only_served_models_are_named_and_adapters_have_an_entry() -> None:
         ("Canon", "base"),
         ("Canon up to chapter 5", "base"),
         ("Canon with style", "style"),
-        ("Edit: canon", "base"),
-        ("Edit: canon up to chapter 5", "base"),
-        ("Edit: canon with style", "style"),
+        ("Canon edit", "base"),
+        ("Canon edit up to chapter 5", "base"),
+        ("Canon edit with style", "style"),
         ("No canon", "base"),
         ("Canon autocomplete", "base"),
         ("Canon embeddings", "mini"),
@@ -73,8 +73,8 @@ def test_what_each_entry_asks_of_retrieval() -> None:
     assert asked == {
         "Canon": {"sources": "footer"},
         "Canon up to chapter 5": {"sources": "footer", "as_of": 5},
-        "Edit: canon": {"sources": "none"},
-        "Edit: canon up to chapter 5": {"sources": "none", "as_of": 5},
+        "Canon edit": {"sources": "none"},
+        "Canon edit up to chapter 5": {"sources": "none", "as_of": 5},
         "No canon": {"enabled": False},
     }
 
