@@ -22,9 +22,9 @@ from .target import Target, arguments, ask, connect
 
 PROGRAM = "4_long_context_coherence.py"
 CHAPTER_WORDS, CHAPTERS = 1000, 21
-QUICK_WORDS, QUICK_CHAPTERS, QUICK_DEPTHS, QUICK_TOKENS, QUICK_FACTS = 100, 2, (100, 200), 130, 2
+QUICK_WORDS, QUICK_CHAPTERS, QUICK_DEPTHS, QUICK_FACTS = 100, 2, (100, 200), 2
 ANSWER_TOKENS, QUICK_ANSWER = 60, 24
-TOKENS_PER_WORD = 1.45
+TOKENS_PER_WORD, QUICK_PER_WORD = 1.45, 1.3
 EPILOG = f"""\
 without a server: ./{PROGRAM} --check STORY --facts FACTS.yaml [--json OUT]
   each fact: kept, contradicted with the quoted sentence, or not mentioned
@@ -144,7 +144,7 @@ def measure(target: Target, options: argparse.Namespace, planted: list[story.Pla
     words = options.words or (QUICK_WORDS if quick else CHAPTER_WORDS)
     chapters = options.chapters or (QUICK_CHAPTERS if quick else CHAPTERS)
     depths = QUICK_DEPTHS if quick else story.DEPTHS
-    tokens = QUICK_TOKENS if quick else int(words * TOKENS_PER_WORD) + 200
+    tokens = int(words * QUICK_PER_WORD if quick else words * TOKENS_PER_WORD + 200)
     asked = planted[:QUICK_FACTS] if quick else planted
     stories = {"canon": True, "no canon": False} if target.proxy else {"plain": None}
     parameters = {

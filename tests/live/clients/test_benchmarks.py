@@ -237,8 +237,8 @@ def test_what_the_proxys_canon_changes(stack: Any, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{stack.rag_port}/v1"
     facts = tmp_path / "facts.yaml"
     facts.write_text("- {subject: Elena Ruhl, attribute: age, value: 34}\n")
-    words = ("--quick", "--chapters", "1", "--facts", str(facts), "--base-url", url, "--out",
-             str(tmp_path))  # fmt: skip
+    words = ["--quick", "--chapters", "1", "--words", "40", "--facts", str(facts)]
+    words += ["--base-url", url, "--out", str(tmp_path)]
     said = stack.must("vllm/benchmarks/4_long_context_coherence.py", *words)
     (file,) = tmp_path.glob("coherence_*.json")
     data = json.loads(file.read_text("utf-8"))
