@@ -68,7 +68,7 @@ run_lint() {
 
 run_unit() { "$bin/python" -m pytest tests/unit; }
 run_scripts() { "$bin/python" -m pytest tests/scripts; }
-run_live() { "$bin/python" -m pytest tests/live; }
+run_live() { "$bin/python" -m pytest tests/live --durations=20; }
 
 run_bash() {
     local out status=0 skipped
