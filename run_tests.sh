@@ -5,7 +5,7 @@
 #
 # Without arguments all of them. Creates or updates ~/.venvs/{rag,llm,finetune,dev}.
 # What this machine lacks is skipped by name and counted; with CI=true a skip is a failure.
-# Takes about 10 minutes, the first time about 5 more. Examples: ./run_tests.sh unit bash
+# Takes about 30 minutes, the first time about 5 more. Examples: ./run_tests.sh unit bash
 set -euo pipefail
 # shellcheck source=lib/common.sh
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"
