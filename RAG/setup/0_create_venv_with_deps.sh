@@ -3,7 +3,7 @@
 #
 # Usage: RAG/0_create_venv_with_deps.sh [--help]
 #
-# Installs exactly requirements/rag.txt (1.8 GB, about 2 minutes). Does nothing where it matches.
+# Installs exactly requirements/rag.txt (2.2 GB, about 2 minutes). Does nothing where it matches.
 # VENVS_DIR=DIR puts the environments elsewhere; PYTHON=PROGRAM names the Python to build on.
 # Next: RAG/1_ingest.py
 set -euo pipefail
@@ -13,5 +13,5 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/common.sh"
 source "$REPO/lib/venv.sh"
 
 only_help "$@"
-ensure_venv rag rag.txt "3.11 3.12 3.13" "1.8 GB, about 2 minutes"
+ensure_venv rag rag.txt "3.11 3.12 3.13" "2.2 GB, about 2 minutes"
 log_next "RAG/1_ingest.py"

@@ -392,7 +392,7 @@ PY
     stderr_is ""
     stdout_is "[TEST] Creating $VENVS/rag with Python 3.12.9
 [OK] $VENVS/rag is there (Python 3.12.9)
-[TEST] Installing 1 packages of requirements/rag.txt into $VENVS/rag (1.8 GB, about 2 minutes)
+[TEST] Installing 1 packages of requirements/rag.txt into $VENVS/rag (2.2 GB, about 2 minutes)
 [OK] $VENVS/rag matches requirements/rag.txt
 [OK] Next: RAG/1_ingest.py"
     : >"$CALLS"
