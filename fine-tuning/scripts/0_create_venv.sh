@@ -4,7 +4,7 @@
 # Usage: fine-tuning/scripts/0_create_venv.sh [--help]
 #
 # Installs exactly requirements/finetune.txt on a GPU (torch 2.10.0; 8 GB, about 8 minutes), else
-# requirements/finetune-cpu.txt (torch 2.13.0+cpu; 1.5 GB, about 2 minutes). Does nothing where it
+# requirements/finetune-cpu.txt (torch 2.13.0+cpu; 1.8 GB, about 2 minutes). Does nothing where it
 # matches. Environment: ENGINE=auto|cuda|cpu, PYTHON=, VENVS_DIR=
 # Next: fine-tuning/scripts/1_prepare_data.py
 set -euo pipefail
@@ -16,7 +16,7 @@ source "$REPO/lib/venv.sh"
 only_help "$@"
 engine="$(chosen_engine)"
 if [[ $engine == cpu ]]; then
-    ensure_venv finetune finetune-cpu.txt "3.11 3.12 3.13" "1.5 GB, about 2 minutes"
+    ensure_venv finetune finetune-cpu.txt "3.11 3.12 3.13" "1.8 GB, about 2 minutes"
 else
     ensure_venv finetune finetune.txt "3.12" "8 GB, about 8 minutes"
 fi
