@@ -70,6 +70,17 @@ def test_the_report_says_where_it_is_unsure(voice: Path, report: dict[str, Any])
     assert page.count("Which is which?") == len(report["samples"])
 
 
+def test_nf4_trains_the_same_model(tools: Any, novel: Path) -> None:
+    config, out = tools.folder / "nf4.yaml", tools.folder / "nf4"
+    config.write_text(CONFIG.replace("method: lora", "method: qlora"), "utf-8")
+    tools.must(tools.script("2_train.py"), "--config", config, "--data", novel, "--out", out,
+               "--max-steps", "16")  # fmt: skip
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text("utf-8").splitlines()]
+    losses = [line["loss"] for line in lines if "loss" in line]
+    assert len(losses) == 16
+    assert sum(losses[-8:]) < sum(losses[:8])
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
