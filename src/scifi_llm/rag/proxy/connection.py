@@ -86,6 +86,7 @@ class Connection(asyncio.Protocol):
 
     def close_after(self, seconds: float) -> None:
         """Close when nothing is asked for so long."""
+        self._stop_timer()  # of the request: the loop would hold it, and all it knows, for minutes
         self.asked = False
         self.timer = self.loop.call_later(seconds, self.abort)
 

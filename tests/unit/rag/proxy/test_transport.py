@@ -138,6 +138,24 @@ async def test_a_connection_is_used_again_after_a_whole_answer_only() -> None:
         assert server.connections == 2
 
 
+async def test_no_timer_of_an_answered_request_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, made = asyncio.get_running_loop(), []
+    call_later = loop.call_later
+
+    def recorded(*arguments: Any, **more: Any) -> asyncio.TimerHandle:
+        made.append(call_later(*arguments, **more))
+        return made[-1]
+
+    monkeypatch.setattr(loop, "call_later", recorded)
+    async with served(*[[0.01, OK]] * 20) as (server, client):
+        for _ in range(20):
+            await client.get("/")
+        assert server.connections == 1
+        assert len(made) >= 20
+        # The one that closes the idle connection.
+        assert len([timer for timer in made if not timer.cancelled()]) == 1
+
+
 async def test_the_answer_to_head_has_no_body_and_does_not_shift_the_next() -> None:
     headers = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
     async with served([headers], [OK]) as (_, client):
