@@ -186,11 +186,13 @@ def test_a_recording_upstream_sees_the_note_and_every_field(stack: Any, free_por
         stack.must("./serve_rag_proxy.sh", "--port", port, "--upstream", upstream, "--detach")
         fields = {"temperature": 0.85, "top_p": 0.9, "tools": [TOOL], "tool_choice": "auto",
                   "seed": 3, "stop": ["END"], "logprobs": True}  # fmt: skip
-        with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="EMPTY") as client:
-            answer = client.chat.completions.create(
+        url = f"http://127.0.0.1:{port}/v1"
+        with openai.OpenAI(base_url=url, api_key="EMPTY", max_retries=0) as client:
+            answer = client.chat.completions.with_raw_response.create(
                 **{**ask(), **fields, "extra_body": {"min_p": 0.1, "rag": {"top_k": 2}}}
             )
-        assert answer.choices[0].message.content == "Noted."
+        assert answer.headers["x-rag-status"] == "ok", answer.text
+        assert answer.parse().choices[0].message.content == "Noted."
     finally:
         stack.must("./serve_rag_proxy.sh", "--port", port, "--stop")
         server.shutdown()
