@@ -174,6 +174,30 @@ except KeyboardInterrupt:
     assert [path.name for path in (tmp_path / "novel").glob("v*")] == ["v1"]
 
 
+def test_a_store_that_keeps_up_with_the_model_has_nothing_left_to_wait_for(tmp_path: Path) -> None:
+    code = """
+import time
+def arriving(whole, into):
+    # Batches of 500: the last row completes one, and all are stored before the next is asked for.
+    for row in range(len(whole.chunks)):
+        into[row] = whole.vectors[row]
+        yield row
+        if row % 500 == 499:
+            time.sleep(1)
+from scifi_llm.rag.store import writer
+submit = writer.ThreadPoolExecutor.submit
+def slowly(self, *arguments):
+    job = submit(self, *arguments)
+    time.sleep(0.2)
+    return job
+writer.ThreadPoolExecutor.submit = slowly
+publish(Path(sys.argv[1]), 1, "", 1000)
+"""
+    out, err = run(code, tmp_path).communicate()
+    assert (out, err) == ("", "")
+    assert read(tmp_path) == 1
+
+
 def test_a_server_that_fails_is_told_before_all_is_embedded(tmp_path: Path) -> None:
     code = """
 import time

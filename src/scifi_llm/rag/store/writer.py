@@ -48,15 +48,15 @@ def write(
     """
     changed, patched = None, 0
     if previous is not None and not entry.server and not previous.entry.server:
-        difference_ = difference(previous.contents, contents)
-        patched = previous.entry.patched + difference_.indexed
-        if patched <= PATCH_LIMIT * len(contents.chunks) and _copy(previous.folder, folder):
-            changed = difference_
+        found = difference(previous.contents, contents)
+        more = previous.entry.patched + found.indexed
+        if more <= PATCH_LIMIT * len(contents.chunks) and _copy(previous.folder, folder):
+            changed, patched = found, more
     with errors(folder, entry, writing=True), _Writer(folder, entry, contents, changed) as writer:
         for row in ready:
             writer.add(row)
         writer.finish()
-    return patched if changed else 0
+    return patched
 
 
 class _Writer:
@@ -95,7 +95,7 @@ class _Writer:
     def _submit(self) -> None:
         self._jobs.append(self._thread.submit(self._store, self._rows))
         self._rows = []
-        while self._jobs[0].done():
+        while self._jobs and self._jobs[0].done():
             self._jobs.popleft().result()
 
     def _open(self) -> None:
