@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +16,6 @@ from scifi_llm.paths import model_cache
 
 REPO = Path(__file__).resolve().parents[2]
 MODEL = "SmolLM2-135M-Instruct"
-
-
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 @pytest.fixture(scope="session")
@@ -96,9 +88,9 @@ class Stack:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, new_port: Callable[[], int]) -> Iterator[Stack]:
     """Both servers, started by the scripts that an author types."""
-    made = Stack(tmp_path_factory.mktemp("stack"), port(), port())
+    made = Stack(tmp_path_factory.mktemp("stack"), new_port(), new_port())
     try:
         made.must("RAG/1_ingest.py")
         made.must("RAG/2_embed_and_store.py", "--model", "fast", "--collection", "scifi_world")

@@ -6,10 +6,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,17 +103,12 @@ def commands(word: bytes = b"") -> list[bytes]:
     return [line for _, line in processes() if word in line.split(b"\0") or not word]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory, shallow: Path) -> Comparison:
+def compared(
+    tmp_path_factory: pytest.TempPathFactory, shallow: Path, new_port: Callable[[], int]
+) -> Comparison:
     folder = tmp_path_factory.mktemp("comparison")
-    port, out = free_port(), folder / "results"
+    port, out = new_port(), folder / "results"
     script = str(REPO / "vllm/benchmarks/5_model_comparison.sh")
     words = [script, SMALL, str(shallow), "--quick", "--port", str(port), "--out", str(out)]
     own = {"ENGINE": "cpu", "HF_HUB_OFFLINE": "1", "RUN_DIR": str(folder / "run")}

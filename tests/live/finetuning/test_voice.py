@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,17 +80,10 @@ def test_nf4_trains_the_same_model(tools: Any, novel: Path) -> None:
     assert sum(losses[-8:]) < sum(losses[:8])
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
 @pytest.fixture(scope="module")
-def served(tools: Any) -> Iterator[Any]:
+def served(tools: Any, new_port: Callable[[], int]) -> Iterator[Any]:
     """`served(SCRIPT, …)` starts vLLM and the proxy over one note; a client of the proxy."""
-    vllm, rag = free_port(), free_port()
+    vllm, rag = new_port(), new_port()
     home = tools.folder / "home"
     (home / "data" / "characters").mkdir(parents=True)
     (home / "data" / "characters" / "maud.md").write_text(NOTE, "utf-8")
