@@ -131,6 +131,8 @@ install_pins() {
     fi
     [[ -n $missing ]] || die "$VENVS_DIR/$1 could not be compared with requirements/$2." "Remove it with: rm -r $VENVS_DIR/$1, and run this again."
     log_test "Installing $(wc -l <<<"$missing") packages of requirements/$2 into $VENVS_DIR/$1 ($3)"
+    # pip ends with 1 on Ctrl+C, as for a package that it cannot find.
+    trap '[[ -n ${IN_QUICKSTART:-} ]] || log_warn "Interrupted. Run this again; it goes on from here."; exit 130' INT
     if install_torch "$python" "$lock" && "$python" -m pip install --no-deps -r "$lock"; then
         remove_cuda_strays "$python" "$lock"
         if missing="$("$python" -m scifi_llm.environment check "$lock")"; then
