@@ -403,3 +403,19 @@ PY
 [OK] Next: RAG/1_ingest.py"
     same "calls of pip install" "" "$(grep 'pip install' "$CALLS" || true)"
 }
+
+@test "Ctrl+C while pip installs is told as such" {
+    stub python3 <<'PY'
+case "$*" in
+*version_info*) echo 3.12 ;;
+--version) echo "Python 3.12.9" ;;
+"-m venv --clear "*) mkdir -p "$4/bin"; cp "$0" "$4/bin/python" ;;
+*"environment check"*) echo torch; exit 1 ;;
+*" -r "*) kill -INT "$PPID"; exit 1 ;;
+-c*) exit 1 ;;
+esac
+PY
+    run --separate-stderr clean env --default-signal=INT "$REPO/RAG/setup/0_create_venv_with_deps.sh"
+    ends_with_status 130
+    stderr_is "[WARN] Interrupted. Run this again; it goes on from here."
+}
