@@ -7,7 +7,7 @@ Does      holds the same conversation of 8 turns with real replies three times, 
           stable, tail, system; records what reaches vLLM, compares each request with the last
 Prints    for each turn time to first token, prompt tokens, and how many were read from the cache
 Writes    test_results/session_*.json and a chart beside it (.svg)
-Takes     about 4 minutes on 2 CPU cores with the bundled model
+Takes     about 6 minutes on 2 CPU cores with the bundled model
 Run       ./measure_session.py --collection scifi_world --upstream http://127.0.0.1:8000/v1
 Next      RAG/RAG_SETUP.md tells what the placements are for
 """

@@ -54,7 +54,7 @@ def server(
         until = time.monotonic() + START_SECONDS
         while fetch(ready, 2) is None:
             if made.poll() is not None or time.monotonic() > until:
-                raise ToolkitError(f"{name} did not start.", f"Read: tail {log}")
+                raise ToolkitError(f"{name} did not start: {_reason(made.poll(), log)}")
             time.sleep(0.2)
         yield made
     finally:
@@ -64,6 +64,16 @@ def server(
         except subprocess.TimeoutExpired:
             made.kill()
             made.wait()
+
+
+def _reason(status: int | None, log: Path) -> str:
+    """The last words of a server: its log lies in a folder that is gone when this is read."""
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    if lines:
+        return lines[-1].removeprefix("[ERROR] ")
+    if status is None:
+        return f"it did not answer within {START_SECONDS:.0f} s"
+    return f"it ended with status {status}"
 
 
 def upstream_command(port: int) -> list[str]:

@@ -221,7 +221,7 @@ def main() -> int:
     parser.add_argument("--collection", metavar="NAME", help="default: the one written last")
     parser.add_argument("--upstream", default=default, metavar="URL", help=f"default: {default}")
     parser.add_argument("--turns", type=int, default=len(QUESTIONS), metavar="N", help="2 to 8 (8)")
-    parser.add_argument("--max-tokens", type=int, default=60, metavar="N", help="an answer (60)")
+    parser.add_argument("--max-tokens", type=int, default=200, metavar="N", help="an answer (200)")
     parser.add_argument("--budget-tokens", type=int, default=300, metavar="N", help="lore (300)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: test_results/")
     options = parser.parse_args()
