@@ -127,7 +127,8 @@ def _embeddings(served: Served) -> list[Entry]:
 
 
 def as_json_models(entries: Sequence[Entry]) -> list[Entry]:
-    """The chat entries as the legacy config.json names them."""
+    """The entries for chats, and the one for edits, as the legacy config.json names them."""
+    edit = as_json_roles(entries)["inlineEdit"]
     return [
         {
             "title": entry["name"],
@@ -136,8 +137,17 @@ def as_json_models(entries: Sequence[Entry]) -> list[Entry]:
             "requestOptions": entry["requestOptions"],
         }
         for entry in entries
-        if "chat" in entry["roles"]
+        if "chat" in entry["roles"] or entry["name"] == edit
     ]
+
+
+def as_json_roles(entries: Sequence[Entry]) -> dict[str, str]:
+    """Titles of the models for edits and for applying them, as `experimental.modelRoles`."""
+    first: dict[str, str] = {}
+    for entry in entries:
+        for role in entry["roles"]:
+            first.setdefault(role, entry["name"])
+    return {"inlineEdit": first["edit"], "applyCodeBlock": first["apply"]}
 
 
 def as_json_autocomplete(entries: Sequence[Entry]) -> Entry:

@@ -12,6 +12,7 @@ from .entries import Entry
 
 MARK = {"writtenBy": "setup_continue.sh"}  # JSON has no comments to put marks in
 SINGLE = ("tabAutocompleteModel", "embeddingsProvider")
+EXPERIMENTAL, ROLES = "experimental", "modelRoles"
 
 
 def merge(text: str, entries: Sequence[Entry]) -> tuple[str, list[str]]:
@@ -29,6 +30,7 @@ def merge(text: str, entries: Sequence[Entry]) -> tuple[str, list[str]]:
             kept.append(name)
         elif entry:
             data[name] = {**entry, **MARK}
+    kept += _add_roles(data, made.as_json_roles(entries))
     return _dump(data), kept
 
 
@@ -52,11 +54,43 @@ def _object(text: str) -> dict[str, Any]:
     return data
 
 
+def _add_roles(data: dict[str, Any], roles: dict[str, str]) -> list[str]:
+    """Put `roles` beside those that the user has named; returns what stays the user's own."""
+    outer = data.setdefault(EXPERIMENTAL, {})
+    if not isinstance(outer, dict):
+        return [EXPERIMENTAL]
+    inner = outer.setdefault(ROLES, {})
+    if not isinstance(inner, dict):
+        return [f"{EXPERIMENTAL}.{ROLES}"]
+    kept = [f"{EXPERIMENTAL}.{ROLES}.{role}" for role in roles if role in inner]
+    outer[ROLES] = {**roles, **inner}
+    return kept
+
+
 def _without_ours(data: dict[str, Any]) -> dict[str, Any]:
     left = {key: value for key, value in data.items() if not _ours(value)}
     if "models" in left:
+        titles = [entry.get("title") for entry in left["models"] if _ours(entry)]
         left["models"] = [entry for entry in left["models"] if not _ours(entry)]
+        _remove_roles(left, titles)
     return left
+
+
+def _remove_roles(data: dict[str, Any], titles: Sequence[Any]) -> None:
+    """Take out roles that name a model of ours, and what is empty without them."""
+    outer = data.get(EXPERIMENTAL)
+    if not isinstance(outer, dict) or not isinstance(outer.get(ROLES), dict):
+        return
+    inner = outer[ROLES]
+    roles = {role: title for role, title in inner.items() if title not in titles}
+    if roles == inner:
+        return
+    left = {key: roles if key == ROLES else value for key, value in outer.items()}
+    if not roles:
+        del left[ROLES]
+    data[EXPERIMENTAL] = left
+    if not left:
+        del data[EXPERIMENTAL]
 
 
 def _ours(value: Any) -> bool:

@@ -112,6 +112,18 @@ def test_the_legacy_form_has_the_documented_values() -> None:
     assert data["embeddingsProvider"]["model"] == "mini"
 
 
+def test_a_legacy_edit_gets_canon_and_no_sources() -> None:
+    text, _ = json_config.merge("", entries.models(served(), (5, 9)))
+    data = json.loads(text)
+    titles = ["Canon", "Canon up to chapter 5", "Canon up to chapter 9", "Canon edit", "No canon"]
+    assert [entry["title"] for entry in data["models"]] == titles
+    assert data["experimental"] == {
+        "modelRoles": {"inlineEdit": "Canon edit", "applyCodeBlock": "No canon"}
+    }
+    rag = data["models"][3]["requestOptions"]["extraBodyProperties"]["rag"]
+    assert rag == {"sources": "none"}
+
+
 USERS = {"models": [{"title": "Big"}], "embeddingsProvider": {"provider": "free"}, "other": [1]}
 
 
@@ -126,6 +138,41 @@ def test_the_users_json_settings_stay_and_come_back() -> None:
     assert json_config.merge(merged, made)[0] == merged
     assert json.loads(json_config.remove(merged)) == USERS
     assert json_config.remove(before) == before
+
+
+@pytest.mark.parametrize(
+    ("experimental", "merged", "kept"),
+    [
+        (
+            {"promptPath": True},
+            {
+                "promptPath": True,
+                "modelRoles": {"inlineEdit": "Canon edit", "applyCodeBlock": "No canon"},
+            },
+            [],
+        ),
+        (
+            {"defaultContext": [], "modelRoles": {"inlineEdit": "Big"}},
+            {
+                "defaultContext": [],
+                "modelRoles": {"inlineEdit": "Big", "applyCodeBlock": "No canon"},
+            },
+            ["experimental.modelRoles.inlineEdit"],
+        ),
+        ({"modelRoles": []}, {"modelRoles": []}, ["experimental.modelRoles"]),
+        ("on", "on", ["experimental"]),
+    ],
+)
+def test_the_users_legacy_roles_stay_and_come_back(
+    experimental: object, merged: object, kept: list[str]
+) -> None:
+    before = json.dumps({"models": [{"title": "Big"}], "experimental": experimental})
+    made = entries.models(served(), ())
+    text, told = json_config.merge(before, made)
+    assert json.loads(text)["experimental"] == merged
+    assert told == kept
+    assert json_config.merge(text, made) == (text, kept)
+    assert json.loads(json_config.remove(text)) == json.loads(before)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"models": {}}', "// a comment\n{}"])
