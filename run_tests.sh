@@ -66,8 +66,10 @@ run_lint() {
     return "$status"
 }
 
-run_unit() { "$bin/python" -m pytest tests/unit; }
-run_scripts() { "$bin/python" -m pytest tests/scripts; }
+# Unit tests and script tests share nothing but the processor; live tests need it for themselves.
+spread=(--numprocesses auto --maxprocesses 4)
+run_unit() { "$bin/python" -m pytest "${spread[@]}" tests/unit; }
+run_scripts() { "$bin/python" -m pytest "${spread[@]}" tests/scripts; }
 run_live() { "$bin/python" -m pytest tests/live --durations=20; }
 
 run_bash() {
