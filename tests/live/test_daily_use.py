@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,6 @@ STEPS = [
     "6_download_model",
     "7_verify_install",
 ]
-
-
-def other_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 class Day:
@@ -66,13 +58,13 @@ def clean_environment() -> dict[str, str]:
     return {**kept, "ENGINE": "cpu", "HF_HUB_OFFLINE": "1", "IN_QUICKSTART": ""}
 
 
-def test_from_an_empty_home_to_a_stopped_server(tmp_path: Path, free_port: int) -> None:
-    port = str(free_port)
+def test_from_an_empty_home_to_a_stopped_server(
+    tmp_path: Path, new_port: Callable[[], int]
+) -> None:
+    port, proxy_port = str(new_port()), str(new_port())
     home = tmp_path / "home"
     home.mkdir()
-    day = Day(
-        {**clean_environment(), "HOME": str(home), "VLLM_PORT": port, "RAG_PORT": str(other_port())}
-    )
+    day = Day({**clean_environment(), "HOME": str(home), "VLLM_PORT": port, "RAG_PORT": proxy_port})
     for step, following in zip(STEPS, [*STEPS[1:], ""], strict=True):
         told = day.must(f"vllm/setup/{step}.sh")
         last = told.rstrip().splitlines()[-1]

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from scifi_llm.paths import venvs_dir
+from scifi_llm.rag.bench.processes import free_port
 
 REPO = Path(__file__).resolve().parents[2]
 STUB_PIP = Path(__file__).parent / "stub_pip"
@@ -67,15 +68,7 @@ class Quickstart:
         return self.text
 
 
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as a, socket.socket() as b:
-        a.bind(("127.0.0.1", 0))
-        b.bind(("127.0.0.1", 0))
-        return a.getsockname()[1], b.getsockname()[1]
-
-
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    vllm, rag = free_ports()
     return {
         **os.environ,
         "ENGINE": "cpu",
@@ -83,8 +76,8 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "RAG_HOME": str(folder / "rag_home"),
         "RUN_DIR": str(folder / "run"),
         "SCIFI_LLM_CACHE": str(folder / "cache"),
-        "VLLM_PORT": str(vllm),
-        "RAG_PORT": str(rag),
+        "VLLM_PORT": str(free_port()),
+        "RAG_PORT": str(free_port()),
         **more,
     }
 

@@ -19,16 +19,11 @@ from typing import Any
 import httpx
 import pytest
 
+from scifi_llm.rag.bench.processes import free_port
+
 REPO = Path(__file__).resolve().parents[2]
 PROXY = REPO / "tests" / "scripts" / "proxy_process.py"
 LIMITS = {"RAG_HEAD_SECONDS": "1", "RAG_BODY_SECONDS": "1", "RAG_MAX_BODY_MB": "1"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
