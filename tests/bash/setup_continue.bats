@@ -244,13 +244,16 @@ Canon embeddings" "$(sed -n 's/^- name: //p' "$DIR/config.yaml")"
     ends_with_status 0
     stderr_is "[WARN] Your own tabAutocompleteModel stays; remove it and run this again for ours.
 [WARN] Continue reads $DIR/config.yaml and not this file. Run without --json."
-    same "titles" "Canon,Canon up to chapter 5,Canon with style,No canon,Big" \
+    same "titles" "Canon,Canon up to chapter 5,Canon with style,Canon edit,No canon,Big" \
         "$(clean "$REAL_PYTHON" -c 'import json, sys; print(",".join(m["title"] for m in json.load(open(sys.argv[1]))["models"]))' "$DIR/config.json")"
     same "values" '{"contextLength": 4096, "apiKey": "EMPTY", "completionOptions": {"maxTokens": 2000, "temperature": 0.85}}' \
         "$(clean "$REAL_PYTHON" -c 'import json, sys; m = json.load(open(sys.argv[1]))["models"][0]; print(json.dumps({k: m[k] for k in ("contextLength", "apiKey", "completionOptions")}))' "$DIR/config.json")"
+    same "roles" '{"modelRoles": {"inlineEdit": "Canon edit", "applyCodeBlock": "No canon"}}' \
+        "$(clean "$REAL_PYTHON" -c 'import json, sys; print(json.dumps(json.load(open(sys.argv[1]))["experimental"]))' "$DIR/config.json")"
     script --json --as-of 5
     stdout_has "[OK] $DIR/config.json is up to date"
     URL=""
     script --json --remove
-    same "titles" "Big" "$(clean "$REAL_PYTHON" -c 'import json, sys; print(",".join(m["title"] for m in json.load(open(sys.argv[1]))["models"]))' "$DIR/config.json")"
+    same "what is left" '{"models": [{"title": "Big", "provider": "openai", "model": "big"}], "tabAutocompleteModel": {"title": "Mine"}}' \
+        "$(clean "$REAL_PYTHON" -c 'import json, sys; print(json.dumps(json.load(open(sys.argv[1]))))' "$DIR/config.json")"
 }
