@@ -38,7 +38,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def new_port() -> Callable[[], int]:
-    """Gives a port that nothing listens on, at each call another one."""
+    """Gives a port that nothing listens on."""
     return processes.free_port
 
 

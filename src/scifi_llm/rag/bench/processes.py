@@ -67,13 +67,12 @@ def server(
 
 
 def _reason(status: int | None, log: Path) -> str:
-    """The last words of a server: its log lies in a folder that is gone when this is read."""
+    """Why a server did not start: its log lies in a folder that is gone when this is read."""
     lines = log.read_text("utf-8", "replace").strip().splitlines()
-    if lines:
-        return lines[-1].removeprefix("[ERROR] ")
+    last = lines[-1].removeprefix("[ERROR] ") if lines else ""
     if status is None:
-        return f"it did not answer within {START_SECONDS:.0f} s"
-    return f"it ended with status {status}"
+        return f"no answer within {START_SECONDS:.0f} s; last it said: {last}"
+    return last or f"it ended with status {status}"
 
 
 def upstream_command(port: int) -> list[str]:

@@ -20,7 +20,8 @@ def merge(text: str, entries: Sequence[Entry]) -> tuple[str, list[str]]:
 
     Raises ToolkitError where the text is no JSON object.
     """
-    data = _without_ours(_object(text))
+    before = _object(text)
+    data = _without_ours(before)
     models = [{**entry, **MARK} for entry in made.as_json_models(entries)]
     data["models"] = [*models, *data.get("models", [])]
     kept = []
@@ -30,7 +31,10 @@ def merge(text: str, entries: Sequence[Entry]) -> tuple[str, list[str]]:
             kept.append(name)
         elif entry:
             data[name] = {**entry, **MARK}
-    kept += _add_roles(data, made.as_json_roles(entries))
+    # A model of ours that the user has chosen instead stays chosen while there is one of its name.
+    titles = [model["title"] for model in models]
+    chosen = {role: title for role, title in _roles(before).items() if title in titles}
+    kept += _add_roles(data, {**made.as_json_roles(entries), **chosen})
     return _dump(data), kept
 
 
@@ -76,16 +80,19 @@ def _without_ours(data: dict[str, Any]) -> dict[str, Any]:
     return left
 
 
+def _roles(data: dict[str, Any]) -> dict[str, Any]:
+    outer = data.get(EXPERIMENTAL)
+    inner = outer.get(ROLES) if isinstance(outer, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
 def _remove_roles(data: dict[str, Any], titles: Sequence[Any]) -> None:
     """Take out roles that name a model of ours, and what is empty without them."""
-    outer = data.get(EXPERIMENTAL)
-    if not isinstance(outer, dict) or not isinstance(outer.get(ROLES), dict):
-        return
-    inner = outer[ROLES]
+    inner = _roles(data)
     roles = {role: title for role, title in inner.items() if title not in titles}
     if roles == inner:
         return
-    left = {key: roles if key == ROLES else value for key, value in outer.items()}
+    left = {key: roles if key == ROLES else value for key, value in data[EXPERIMENTAL].items()}
     if not roles:
         del left[ROLES]
     data[EXPERIMENTAL] = left

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scifi_llm.errors import ToolkitError
+from scifi_llm.rag.bench import processes
 from scifi_llm.rag.bench.processes import server
 
 
@@ -30,3 +31,17 @@ def test_a_server_that_says_nothing_is_told_by_its_status(tmp_path: Path) -> Non
     ):
         raise AssertionError("It never answered.")
     assert str(told.value) == "The proxy did not start: it ended with status 7"
+
+
+def test_a_server_that_never_answers_is_told_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "START_SECONDS", 1.0)
+    script = "import time; print('Loading', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", script]
+    with (
+        pytest.raises(ToolkitError) as told,
+        server("The proxy", command, "http://127.0.0.1:9/health", tmp_path / "log", None, {}),
+    ):
+        raise AssertionError("It never answered.")
+    assert str(told.value) == "The proxy did not start: no answer within 1 s; last it said: Loading"

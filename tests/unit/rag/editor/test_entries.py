@@ -175,6 +175,19 @@ def test_the_users_legacy_roles_stay_and_come_back(
     assert json.loads(json_config.remove(text)) == json.loads(before)
 
 
+def test_a_model_of_ours_that_the_user_has_chosen_for_edits_stays_chosen_while_it_is_there() -> (
+    None
+):
+    made = entries.models(served(), (5,))
+    data = json.loads(json_config.merge("", made)[0])
+    data["experimental"]["modelRoles"]["inlineEdit"] = "Canon up to chapter 5"
+    chosen = json.dumps(data, indent=2) + "\n"
+    assert json_config.merge(chosen, made) == (chosen, [])
+    without = json.loads(json_config.merge(chosen, entries.models(served(), ()))[0])
+    assert without["experimental"]["modelRoles"]["inlineEdit"] == "Canon edit"
+    assert json.loads(json_config.remove(chosen)) == {"models": []}
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"models": {}}', "// a comment\n{}"])
 def test_json_that_is_no_config_is_refused(text: str) -> None:
     with pytest.raises(ToolkitError):
